@@ -1,0 +1,24 @@
+//! tradehook: a keepalive-managed Upbit trade stream, and your sandboxed plugins on every trade.
+//!
+//! The library exists so that tests and benches use the real modules; ARCHITECTURE.md shows the
+//! rooms in the order in which data meets them.
+
+pub mod entry;
+pub mod market;
+pub mod trade;
+
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod feed;
+pub mod outbox;
+pub mod pipeline;
+pub mod plugin;
+pub mod policy;
+pub mod replay;
+pub mod runtime;
+pub mod sink;
+pub mod status;
+pub mod tape;
+pub mod upbit;
+pub mod venue;
