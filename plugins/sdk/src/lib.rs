@@ -1,7 +1,14 @@
 //! Write a tradehook plugin: one trait with default methods and one macro.
 
+// The generated bindings name the crate from outside, as its users do.
+extern crate self as tradehook_sdk;
+
 mod emit;
 mod event;
+mod export;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod guest;
 mod plugin;
 
 pub use emit::{Alert, AlertState, Emission, Forward, Out, Payload, Record, Severity, Value};

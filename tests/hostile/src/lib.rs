@@ -1,0 +1,123 @@
+//! A guest that misbehaves in the way its configuration names.
+//!
+//! `{"do": "spin"}` and so on; `"when"` says at which trade (counted from 1, default every one).
+//! With `{"do": "count"}` it behaves: it counts trades and keeps the count in its snapshot, and
+//! emits a record at every `"every"`th, so that a test can see what state survived.
+
+use serde::Deserialize;
+use tradehook_sdk::{Alert, ConfigFault, Gap, Manifest, Out, Plugin, Record, Setup, Tick, Trade, Wide};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    r#do: String,
+    #[serde(default)]
+    when: u64,
+    #[serde(default)]
+    sequential_id: u64,
+    #[serde(default)]
+    every: u64,
+}
+
+struct Hostile {
+    config: Config,
+    count: u64,
+    hoard: Vec<Vec<u8>>,
+}
+
+impl Hostile {
+    fn misbehave(&mut self, trade: &Trade<'_>, out: &mut Out) {
+        let event = |text: String| Alert::event("hostile", trade.market, trade.traded_at_ms, text);
+        match self.config.r#do.as_str() {
+            "spin" => loop {
+                std::hint::black_box(());
+            },
+            "trap" => panic!("told to"),
+            "hoard" => loop {
+                self.hoard.push(vec![1; 1 << 20]);
+            },
+            "recurse" => {
+                std::hint::black_box(recurse(trade.sequential_id));
+            }
+            "flood" => (0..100_000).for_each(|i| out.alert(event(format!("{i}")))),
+            "shout" => out.alert(event("x".repeat(300_000))),
+            "bellow" => out.alert(event("x".repeat(8 << 20))),
+            "backwards" => {
+                out.stand_at(u32::MAX);
+                out.alert(event("from nowhere".into()));
+            }
+            "fill" => {
+                let mut block = vec![0u8; 8 << 20];
+                loop {
+                    block.fill(std::hint::black_box(7));
+                }
+            }
+            "escape" => out.alert(event("\u{1b}[31mred\u{202e} <script> @everyone {{ 7 * 7 }}\n".into())),
+            _ => {}
+        }
+    }
+}
+
+#[inline(never)]
+#[expect(unconditional_recursion, reason = "that is the point")]
+fn recurse(depth: u64) -> u64 {
+    std::hint::black_box(recurse(std::hint::black_box(depth + 1))) + 1
+}
+
+impl Plugin for Hostile {
+    const MANIFEST: Manifest =
+        Manifest { name: "hostile", version: "0.1.0", state_version: 1, config_schema: "" };
+
+    fn new(setup: &Setup) -> Result<Self, Vec<ConfigFault>> {
+        let config: Config = setup.config()?;
+        match config.r#do.as_str() {
+            "refuse" => Err(vec![ConfigFault::new("/do", "told to refuse").help("anything else")]),
+            "spin-at-start" => loop {
+                std::hint::black_box(());
+            },
+            _ => Ok(Self { config, count: 0, hoard: Vec::new() }),
+        }
+    }
+
+    fn on_trade(&mut self, trade: &Trade<'_>, out: &mut Out) {
+        self.count += 1;
+        let due = match (self.config.sequential_id, self.config.when) {
+            (0, 0) => true,
+            (0, when) => self.count == when,
+            (id, _) => trade.sequential_id == id,
+        };
+        if due {
+            self.misbehave(trade, out);
+        }
+        if self.config.every > 0 && self.count.is_multiple_of(self.config.every) {
+            out.record(Record::new("count").with("count", Wide::new(i128::from(self.count), 0)));
+        }
+    }
+
+    fn on_tick(&mut self, _: &Tick, out: &mut Out) {
+        if self.config.r#do == "tick-records" {
+            out.record(Record::new("tick").with("count", Wide::new(i128::from(self.count), 0)));
+        }
+    }
+
+    fn on_gap(&mut self, gap: &Gap<'_>, out: &mut Out) {
+        if self.config.r#do == "gap-records" {
+            out.record(Record::new("gap").with("cause", gap.cause));
+        }
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        match self.config.r#do.as_str() {
+            "big-snapshot" => vec![0; 64 << 20],
+            "snapshot-trap" => panic!("told to"),
+            _ => self.count.to_le_bytes().to_vec(),
+        }
+    }
+
+    fn restore(&mut self, _: u32, state: &[u8]) -> Result<(), String> {
+        self.count = u64::from_le_bytes(state.try_into().map_err(|_| "not eight bytes".to_owned())?);
+        Ok(())
+    }
+}
+
+tradehook_sdk::export!(Hostile: trades, ticks, gaps, state);
