@@ -1,1 +1,56 @@
-//! (stub)
+//! The venue's dialect: subscription text, frames and REST bodies into events. Pure.
+//!
+//! [`decode`] takes whatever came off the socket (or a line of a recording) and hands every event
+//! in it to a sink: the DEFAULT, SIMPLE, JSON_LIST and SIMPLE_LIST formats, SIMPLE as it was in
+//! 2018, and the tick of the REST interface. [`decode_ticks`] takes a page of ticks, and
+//! [`Subscription`] writes the one frame that asks for everything.
+//!
+//! Two readers stand behind it: one that knows the order of keys the venue sends (`wire`), and
+//! one that knows none (`object`). The first takes a frame only where it says what the second
+//! would say, so which of them read a trade cannot be seen.
+//!
+//! Owns the venue's JSON. Knows neither sockets nor clocks: the time of receipt is handed in.
+//!
+//! Keeps: [decode-is-total] [numbers-survive] [bounded] [time-enters-once]
+
+mod event;
+mod list;
+mod number;
+mod object;
+mod rest;
+mod subscription;
+mod wire;
+
+pub use event::{Event, Field, Reason, TradeEvent};
+pub use rest::{RestError, Ticks, decode_ticks};
+pub use subscription::{Format, Subscription};
+
+/// Hands every event in `frame` to `sink`, in their order. `received_at_ms` is put on each trade.
+///
+/// Total over any bytes: what is not understood is an [`Event::Ignored`], what is wrong an
+/// [`Event::Invalid`], and at least one event comes out of every frame. Nothing recurses, and the
+/// memory taken is at most the frame's length again (for a string with escapes).
+///
+/// Of a list, a bad element costs itself alone, as long as the list's own commas stand; past a
+/// fault of syntax nothing can be read, and one `Invalid` says so. Of keys that are given twice
+/// the last counts, as in every JSON library that the venue's clients use.
+#[inline]
+pub fn decode(frame: &[u8], received_at_ms: i64, sink: &mut impl FnMut(Event<'_>)) {
+    let Ok(text) = simdutf8::basic::from_utf8(frame) else {
+        return sink(Event::Invalid { reason: Reason::Utf8 });
+    };
+    match wire::trade(text, received_at_ms) {
+        Some((trade, "")) => sink(Event::Trade(trade)),
+        _ => list::each(text, received_at_ms, sink),
+    }
+}
+
+/// Whether an error of this name says that asking again in the same words will fail again, so
+/// that a quick retry only costs quota.
+#[must_use]
+pub fn is_fatal_error(name: &str) -> bool {
+    matches!(name, "WRONG_FORMAT" | "NO_CODES" | "NO_TICKET" | "NO_TYPE" | "INVALID_PARAM" | "INVALID_AUTH")
+}
+
+#[cfg(test)]
+mod tests;
