@@ -102,7 +102,9 @@ fn down<'t>(table: &'t DeTable<'t>, key: &str, path: &str, text: &str) -> Option
     let one_line = from.end <= to.start && text.get(pair.clone()).is_some_and(|t| !t.contains('\n'));
     let span = match value.get_ref() {
         _ if one_line => pair,
+        // A header holds its key.
         DeValue::Table(_) => to,
+        DeValue::Array(_) if to.start < from.start => to,
         _ => from,
     };
     let name: &str = key.get_ref();

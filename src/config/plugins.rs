@@ -43,7 +43,8 @@ pub(super) fn read(
         }
     }
     if alerts.enabled && !conditions.is_empty() && !drafts.iter().any(|d| d.plugin.name == ALERT) {
-        drafts.push(Draft { plugin: implied(alerts, conditions), span: 0..0, input: None });
+        let span = usize::MAX..usize::MAX; // it stands nowhere; so it comes last
+        drafts.push(Draft { plugin: implied(alerts, conditions), span, input: None });
     }
     check_inputs(&drafts);
     in_order(drafts)

@@ -38,10 +38,15 @@ const GIB: u64 = 1 << 30;
 pub(super) fn resolve(text: &str, name: &str, base: &Path, outside: &dyn Outside) -> Result<Config, Refused> {
     let source = Source::new(name, text);
     let (tree, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
+    // A repeated key tears nothing else, unlike every other mistake of grammar.
+    if errors.iter().any(|e| e.message() != DUPLICATE) {
         return Err(syntax(source, &errors));
     }
     let walk = Walk::new(&source, outside, base);
+    for error in &errors {
+        let Fault { place, message, help, .. } = syntax_fault(&source, error);
+        walk.fault(place.map_or(0..0, |p| p.span), "", message, help);
+    }
     if tree.get_ref().is_empty() {
         let help = "a job has at least one section, like [feed], [plugins.NAME] or [[alert]]".to_owned();
         walk.fault(0..0, "", "the file says nothing".into(), Some(help));
@@ -56,19 +61,30 @@ pub(super) fn resolve(text: &str, name: &str, base: &Path, outside: &dyn Outside
     }
 }
 
+/// The parser's word for a key or table that is written again.
+const DUPLICATE: &str = "duplicate key";
+
 /// What the TOML grammar refuses; the meaning of the rest is not judged, since it may have been
 /// torn by the same mistake.
 fn syntax(source: Source, errors: &[toml::de::Error]) -> Refused {
-    let fault = |error: &toml::de::Error| Fault {
-        place: Some(source.place(error.span().unwrap_or(source.text.len()..source.text.len()))),
-        path: String::new(),
-        message: format!("not TOML: {}", error.message()),
-        help: None,
-    };
-    let mut faults: Vec<_> = errors.iter().take(MAX_FAULTS).map(fault).collect();
+    let mut faults: Vec<_> = errors.iter().take(MAX_FAULTS).map(|e| syntax_fault(&source, e)).collect();
     faults.sort_by_key(|f| f.place.as_ref().map_or(0, |p| p.span.start));
     faults.dedup();
+    if let Some(last) = faults.last_mut() {
+        last.help = Some("what the keys say is checked once the whole file is TOML".into());
+    }
     Refused { faults, more: errors.len().saturating_sub(MAX_FAULTS), source }
+}
+
+fn syntax_fault(source: &Source, error: &toml::de::Error) -> Fault {
+    let place = source.place(error.span().unwrap_or(source.text.len()..source.text.len()));
+    let key = source.text.get(place.span.clone()).unwrap_or_default();
+    let (message, help) = if error.message() == DUPLICATE {
+        (format!("`{}` is written a second time", key.escape_debug()), Some("keep one of the two".into()))
+    } else {
+        (format!("not TOML: {}", error.message()), None)
+    };
+    Fault { place: Some(place), path: String::new(), message, help }
 }
 
 fn root<'a>(walk: &'a Walk<'a>, table: &'a DeTable<'a>) -> Config {

@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_webhook_url_is_judged_by_its_text() {
-        let check = |url, allow_private, expect: &str| {
+        let check = |url: &str, allow_private, expect: &str| {
             let found = webhook(url, allow_private).err().map_or("ok".into(), |f| f.0);
             assert!(found.contains(expect), "{url}: {found}");
         };
