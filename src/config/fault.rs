@@ -1,0 +1,175 @@
+//! Faults of a configuration: data first, drawn for people on demand.
+//!
+//! A fault names its place by byte span, line and column, and by the path of the key. The text
+//! that is kept for drawing has its secrets masked, so that a drawn fault can go into a log.
+//!
+//! Keeps: [bounded] (what is drawn is cut to a few lines of source), [guest-text-is-data]
+//! (control characters of the file or of a plugin never reach the terminal).
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
+
+/// Most faults that are kept of one file; beyond them only their number is.
+pub(super) const MAX_FAULTS: usize = 1000;
+/// Most lines of source that are drawn under one fault.
+const MAX_DRAWN_LINES: usize = 4;
+
+/// Where something stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Place {
+    /// Bytes from the start of the text.
+    pub span: Range<usize>,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    /// Where it stands; `None` when it concerns the file as a whole.
+    pub place: Option<Place>,
+    /// The key, like `alert[2].when.clear`; empty when it concerns no key.
+    pub path: String,
+    /// What is wrong: a lowercase fragment.
+    pub message: String,
+    /// What would be accepted.
+    pub help: Option<String>,
+}
+
+/// A file that was refused, with all its faults in the order of their places.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Every fault; never empty.
+    pub faults: Vec<Fault>,
+    pub(super) more: usize,
+    pub(super) source: Source,
+}
+
+impl Refused {
+    /// A refusal that concerns no place in a text.
+    pub(super) fn unplaced(name: &str, message: String) -> Self {
+        let fault = Fault { place: None, path: String::new(), message, help: None };
+        Self { faults: vec![fault], more: 0, source: Source::new(name, "") }
+    }
+
+    /// Name of the file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.source.name
+    }
+
+    /// All faults drawn at their places, and how many there are.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let mut out = String::new();
+        for fault in &self.faults {
+            out.push_str(&self.source.draw(fault, &Level::ERROR, color));
+            out.push_str("\n\n");
+        }
+        let count = self.faults.len() + self.more;
+        let noun = if count == 1 { "fault" } else { "faults" };
+        if self.more > 0 {
+            out.push_str(&format!("the first {} are shown; ", self.faults.len()));
+        }
+        out.push_str(&format!("{count} {noun} in {}; nothing was started", normal(&self.source.name)));
+        out
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// A text with a name, which knows its lines.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) text: Arc<str>,
+    line_starts: Arc<[usize]>,
+}
+
+impl Source {
+    pub(super) fn new(name: &str, text: &str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+        Self { name: name.into(), line_starts: starts.collect(), text: text.into() }
+    }
+
+    /// The same text with every one of `spans` starred out, byte for byte.
+    pub(super) fn masked(&self, spans: &[Range<usize>]) -> Self {
+        let mut text = self.text.to_string();
+        for span in spans {
+            if let Some(secret) = text.get(span.clone()) {
+                let stars: String = secret
+                    .bytes()
+                    .map(|b| if b == b'\n' || b == b'\r' { char::from(b) } else { '*' })
+                    .collect();
+                text.replace_range(span.clone(), &stars);
+            }
+        }
+        Self { text: text.into(), ..self.clone() }
+    }
+
+    /// Line (from 0) that holds byte `at`.
+    fn line_of(&self, at: usize) -> usize {
+        self.line_starts.partition_point(|&start| start <= at).saturating_sub(1)
+    }
+
+    fn start_of(&self, line: usize) -> usize {
+        self.line_starts.get(line).copied().unwrap_or(self.text.len())
+    }
+
+    /// `span` as a place; cut to the text and to character boundaries.
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
+        let floor = |mut at: usize| {
+            at = at.min(self.text.len());
+            while !self.text.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let (start, end) = (floor(span.start), floor(span.end));
+        let line = self.line_of(start);
+        let column = self.text.get(self.start_of(line)..start).map_or(0, |s| s.chars().count());
+        Place { span: start..end.max(start), line: line + 1, column: column + 1 }
+    }
+
+    /// One fault as people read it.
+    pub(super) fn draw(&self, fault: &Fault, level: &Level<'_>, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let title = level.clone().primary_title(normal(&fault.message));
+        let help = fault.help.as_deref().map(|h| Level::HELP.message(normal(h)));
+        let Some(place) = &fault.place else {
+            return renderer.render(&[annotate_snippets::Group::with_title(title).elements(help)]);
+        };
+        let (first, cut, span) = self.cut(place);
+        let snippet = Snippet::source(cut)
+            .path(normal(&self.name))
+            .line_start(first)
+            .annotation(AnnotationKind::Primary.span(span));
+        renderer.render(&[title.element(snippet).elements(help)])
+    }
+
+    /// The lines of `place`: number of the first, their text, and the span within it.
+    fn cut(&self, place: &Place) -> (usize, &str, Range<usize>) {
+        let first = place.line - 1;
+        let last =
+            self.line_of(place.span.end.max(place.span.start + 1) - 1).min(first + MAX_DRAWN_LINES - 1);
+        let (from, to) = (self.start_of(first), self.start_of(last + 1));
+        let cut = self.text.get(from..to).unwrap_or("").trim_end_matches(['\n', '\r']);
+        let start = (place.span.start - from).min(cut.len());
+        let end = (place.span.end - from).clamp(start, cut.len());
+        (place.line, cut, start..end)
+    }
+}
+
+/// `text` without anything a terminal would obey.
+fn normal(text: &str) -> String {
+    normalize_untrusted_str(text)
+}

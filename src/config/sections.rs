@@ -1,0 +1,330 @@
+//! The whole file, section by section; the sections that describe the process are read here.
+
+use std::{
+    collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, path::Path, path::PathBuf, time::Duration,
+};
+
+use toml::de::DeTable;
+
+use super::{
+    Config, Feed, FrameFormat, Log, LogFormat, LogLevel, Outside, Refused, Runtime, State, Status, Tape,
+    alerts, channels,
+    fault::{Fault, MAX_FAULTS, Source},
+    plugins,
+    text::quoted,
+    url,
+    walk::{Findings, Item, Section, Walk},
+};
+use crate::market::is_market_code;
+
+/// Most markets that are subscribed to: more than the venue lists, fewer than its frame limit.
+const MAX_MARKETS: usize = 1000;
+/// Example of a list of markets.
+pub(super) const MARKETS_EXAMPLE: &str = "[\"KRW-BTC\"]";
+
+/// A range of durations, in milliseconds.
+pub(super) const fn ms(from: u64, to: u64) -> RangeInclusive<Duration> {
+    Duration::from_millis(from)..=Duration::from_millis(to)
+}
+
+const SECOND: u64 = 1000;
+const HOUR: u64 = 3600 * SECOND;
+const DAY: u64 = 24 * HOUR;
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// Checks and resolves `text`.
+pub(super) fn resolve(text: &str, name: &str, base: &Path, outside: &dyn Outside) -> Result<Config, Refused> {
+    let source = Source::new(name, text);
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    // A repeated key tears nothing else, unlike every other mistake of grammar.
+    if errors.iter().any(|e| e.message() != DUPLICATE) {
+        return Err(syntax(source, &errors));
+    }
+    let walk = Walk::new(&source, outside, base);
+    for error in &errors {
+        let Fault { place, message, help, .. } = syntax_fault(&source, error);
+        walk.fault(place.map_or(0..0, |p| p.span), "", message, help);
+    }
+    if tree.get_ref().is_empty() {
+        let help = "a job has at least one section, like [feed], [plugins.NAME] or [[alert]]".to_owned();
+        walk.fault(0..0, "", "the file says nothing".into(), Some(help));
+    }
+    let config = root(&walk, tree.get_ref());
+    let Findings { faults, more, warnings, secrets } = walk.findings();
+    let masked = source.masked(&secrets);
+    if faults.is_empty() {
+        Ok(Config { warnings, source: masked, ..config })
+    } else {
+        Err(Refused { faults, more, source: masked })
+    }
+}
+
+/// The parser's word for a key or table that is written again.
+const DUPLICATE: &str = "duplicate key";
+
+/// What the TOML grammar refuses; the meaning of the rest is not judged, since it may have been
+/// torn by the same mistake.
+fn syntax(source: Source, errors: &[toml::de::Error]) -> Refused {
+    let mut faults: Vec<_> = errors.iter().take(MAX_FAULTS).map(|e| syntax_fault(&source, e)).collect();
+    faults.sort_by_key(|f| f.place.as_ref().map_or(0, |p| p.span.start));
+    faults.dedup();
+    if let Some(last) = faults.last_mut() {
+        last.help = Some("what the keys say is checked once the whole file is TOML".into());
+    }
+    Refused { faults, more: errors.len().saturating_sub(MAX_FAULTS), source }
+}
+
+fn syntax_fault(source: &Source, error: &toml::de::Error) -> Fault {
+    let place = source.place(error.span().unwrap_or(source.text.len()..source.text.len()));
+    let key = source.text.get(place.span.clone()).unwrap_or_default();
+    let (message, help) = if error.message() == DUPLICATE {
+        (format!("`{}` is written a second time", key.escape_debug()), Some("keep one of the two".into()))
+    } else {
+        (format!("not TOML: {}", error.message()), None)
+    };
+    Fault { place: Some(place), path: String::new(), message, help }
+}
+
+fn root<'a>(walk: &'a Walk<'a>, table: &'a DeTable<'a>) -> Config {
+    let mut root = Section::root(walk, table);
+    let feed = feed(root.sub("feed"));
+    let tape = tape(root.sub("tape"));
+    let state = state(root.sub("state"));
+    let status = status(root.sub("status"));
+    let log = log(root.sub("log"));
+    let runtime = runtime(root.sub("runtime"));
+    let channels = channels::read(&root.sub("channels"));
+    let names: Vec<&str> = channels.iter().map(|c| c.name.as_str()).collect();
+    let known = Known { channels: &names, markets: &feed.markets };
+    let rules = root.get("alert");
+    let (alerts, conditions) = alerts::read(root.sub("alerts"), rules.as_ref(), &known);
+    let plugins = plugins::read(&root.sub("plugins"), &known, &alerts, &conditions);
+    root.finish();
+    let (warnings, source) = (Vec::new(), walk.source.clone());
+    Config { feed, tape, state, status, log, runtime, plugins, alerts, channels, warnings, source }
+}
+
+/// The names that other sections may refer to.
+pub(super) struct Known<'a> {
+    channels: &'a [&'a str],
+    markets: &'a [String],
+}
+
+impl Known<'_> {
+    /// Names of channels, each of which exists.
+    pub(super) fn channels(&self, item: &Item<'_>) -> Option<Vec<String>> {
+        let mut names = Vec::new();
+        for (item, name) in item.strings("[\"stdout\"]")? {
+            if !self.channels.contains(&name) {
+                let help = super::text::suggest(name, self.channels, "channels of this file");
+                item.fault(format!("unknown channel {}", quoted(name)), help);
+            } else if names.iter().any(|n| n == name) {
+                item.fault(format!("channel {} is named twice", quoted(name)), None);
+            } else {
+                names.push(name.to_owned());
+            }
+        }
+        Some(names)
+    }
+
+    /// Market codes and globs, each of which matches a market of the feed.
+    pub(super) fn markets(&self, item: &Item<'_>) -> Option<Vec<String>> {
+        let mut globs = Vec::new();
+        for (item, glob) in item.strings("[\"KRW-*\"]")? {
+            self.check_glob(&item, glob);
+            globs.push(glob.to_owned());
+        }
+        if globs.is_empty() && item.value.as_array().is_some_and(|a| a.is_empty()) {
+            item.fault("an empty list matches nothing", "leave the key out for all markets".to_owned());
+        }
+        Some(globs)
+    }
+
+    fn check_glob(&self, item: &Item<'_>, glob: &str) {
+        if self.markets.is_empty() || self.markets.iter().any(|m| crate::market::glob_matches(glob, m)) {
+            return;
+        }
+        let upper = glob.to_ascii_uppercase();
+        if upper != glob {
+            let help = format!("market codes are upper case: {}", quoted(&upper));
+            return item.fault(format!("{} is not a market", quoted(glob)), help);
+        }
+        let near = super::text::nearest(glob, self.markets.iter().map(String::as_str));
+        let help = match near {
+            Some(code) => {
+                format!("did you mean {}? every market named here stands in feed.markets too", quoted(code))
+            }
+            None => format!("add it to feed.markets, which has {}", list_some(self.markets)),
+        };
+        item.fault(format!("{} matches no market of the feed", quoted(glob)), help);
+    }
+}
+
+fn list_some(words: &[String]) -> String {
+    const MOST: usize = 8;
+    let shown = words.iter().take(MOST).map(|w| quoted(w)).collect::<Vec<_>>().join(", ");
+    if words.len() > MOST { format!("{shown} and {} more", words.len() - MOST) } else { shown }
+}
+
+fn feed(mut s: Section<'_>) -> Feed {
+    let d = Feed::default();
+    let ping = s.get("ping_interval");
+    let ping_interval = ping.as_ref().and_then(|i| i.duration(ms(SECOND, HOUR))).unwrap_or(d.ping_interval);
+    let pong = s.get("pong_timeout");
+    let pong_timeout = pong.as_ref().and_then(|i| i.duration(ms(SECOND, 2 * HOUR))).unwrap_or(d.pong_timeout);
+    if let Some(item) = ping.or(pong).filter(|_| ping_interval >= pong_timeout) {
+        let shown = super::text::show_duration;
+        let message = format!(
+            "ping_interval ({}) must be shorter than pong_timeout ({})",
+            shown(ping_interval),
+            shown(pong_timeout)
+        );
+        item.fault(message, "a connection would be given up before it could answer".to_owned());
+    }
+    let backoff_min = s.or("backoff_min", d.backoff_min, |i| i.duration(ms(100, HOUR)));
+    let backoff = s.get("backoff_max");
+    let backoff_max = backoff.as_ref().and_then(|i| i.duration(ms(SECOND, HOUR))).unwrap_or(d.backoff_max);
+    if backoff_min > backoff_max {
+        let message = "backoff_max must not be shorter than backoff_min";
+        backoff.map_or_else(|| s.fault(message, None), |item| item.fault(message, None));
+    }
+    let feed = Feed {
+        url: s.or("url", d.url, |i| url::websocket(i)),
+        markets: s.or("markets", d.markets, markets),
+        format: s.or("format", d.format, |i| i.one_of(&formats())),
+        ping_interval,
+        pong_timeout,
+        connect_timeout: s
+            .or("connect_timeout", d.connect_timeout, |i| i.duration(ms(100, 10 * 60 * SECOND))),
+        backoff_min,
+        backoff_max,
+        max_message: s.or("max_message", d.max_message, |i| i.size(16 * KIB..=64 * MIB)),
+    };
+    s.finish();
+    feed
+}
+
+fn formats() -> [(&'static str, FrameFormat); 4] {
+    [FrameFormat::Default, FrameFormat::Simple, FrameFormat::JsonList, FrameFormat::SimpleList]
+        .map(|f| (f.as_str(), f))
+}
+
+/// The codes to subscribe to: exact, each once.
+fn markets(item: &Item<'_>) -> Option<Vec<String>> {
+    let mut codes = Vec::new();
+    let mut seen = BTreeSet::new();
+    let all = item.strings(MARKETS_EXAMPLE)?;
+    if all.len() > MAX_MARKETS {
+        item.fault(format!("{} markets", all.len()), format!("at most {MAX_MARKETS} are accepted"));
+    }
+    for (item, code) in all {
+        if !is_market_code(code) {
+            let (message, help) = market_fault(code);
+            item.fault(message, help);
+        } else if seen.insert(code) {
+            codes.push(code.to_owned());
+        } else {
+            item.fault(format!("{} is named twice", quoted(code)), None);
+        }
+    }
+    if codes.is_empty() && item.value.as_array().is_some_and(|a| a.is_empty()) {
+        item.fault("an empty list subscribes to nothing", format!("write {MARKETS_EXAMPLE}"));
+    }
+    Some(codes)
+}
+
+/// What is wrong with `code`, and what was probably meant.
+fn market_fault(code: &str) -> (String, Option<String>) {
+    if code.contains('*') {
+        let help =
+            "write every market; patterns are accepted in the markets of plugins and alerts".to_owned();
+        return (format!("the feed cannot resolve the pattern {}", quoted(code)), Some(help));
+    }
+    let upper = code.to_ascii_uppercase().replace(['/', '_', ' '], "-");
+    let turned = upper.split_once('-').map(|(a, b)| format!("{b}-{a}"));
+    let help = match turned {
+        _ if upper != code && is_market_code(&upper) => format!("did you mean {}?", quoted(&upper)),
+        Some(turned) if is_market_code(&turned) => format!("did you mean {}?", quoted(&turned)),
+        _ => "a market is QUOTE-BASE, like \"KRW-BTC\"".to_owned(),
+    };
+    (format!("{} is not a market code", quoted(code)), Some(help))
+}
+
+fn tape(mut s: Section<'_>) -> Tape {
+    let d = Tape::default();
+    let tape = Tape {
+        dir: s.maybe("dir", Item::path),
+        retain_age: s.or("retain_age", d.retain_age, |i| i.duration(ms(60 * SECOND, 3660 * DAY))),
+        retain_size: s.or("retain_size", d.retain_size, |i| i.size(MIB..=1024 * 1024 * GIB)),
+        memory: s.or("memory", d.memory, |i| i.size(MIB..=64 * GIB)),
+        sync_interval: s.or("sync_interval", d.sync_interval, |i| i.duration(ms(10, HOUR))),
+    };
+    s.finish();
+    tape
+}
+
+fn state(mut s: Section<'_>) -> State {
+    let state = State { dir: s.maybe("dir", Item::path) };
+    s.finish();
+    state
+}
+
+fn status(mut s: Section<'_>) -> Status {
+    let status = Status { listen: s.maybe("listen", listen) };
+    s.finish();
+    status
+}
+
+/// A loopback address with a port.
+fn listen(item: &Item<'_>) -> Option<SocketAddr> {
+    let text = item.string("an address with a port", "\"127.0.0.1:9464\"")?;
+    let Ok(address) = text.replace("localhost:", "127.0.0.1:").parse::<SocketAddr>() else {
+        item.fault(
+            format!("{} is not an address with a port", quoted(text)),
+            "write \"127.0.0.1:9464\"".to_owned(),
+        );
+        return None;
+    };
+    if !address.ip().is_loopback() {
+        let help = format!(
+            "write \"127.0.0.1:{}\" and let a reverse proxy face the network: the pages have no password",
+            address.port()
+        );
+        item.fault(format!("{address} can be reached from other machines"), help);
+        return None;
+    }
+    Some(address)
+}
+
+fn log(mut s: Section<'_>) -> Log {
+    use LogFormat::{Auto, Human, Json};
+    use LogLevel::{Debug, Error, Info, Off, Trace, Warn};
+    let d = Log::default();
+    let levels = [Off, Error, Warn, Info, Debug, Trace].map(|l| (l.as_str(), l));
+    let log = Log {
+        format: s.or("format", d.format, |i| i.one_of(&[("auto", Auto), ("human", Human), ("json", Json)])),
+        level: s.or("level", d.level, |i| i.one_of(&levels)),
+    };
+    s.finish();
+    log
+}
+
+fn runtime(mut s: Section<'_>) -> Runtime {
+    let grace = s.or("grace", Duration::from_secs(10), |i| i.duration(ms(0, HOUR)));
+    let compile_cache = match s.get("compile_cache") {
+        Some(item) if item.value.as_str() == Some("") => None,
+        Some(item) => item.path(),
+        None => user_cache(s.walk.outside),
+    };
+    s.finish();
+    Runtime { grace, compile_cache }
+}
+
+/// The folder that the user's environment names for caches; relative names do not count.
+fn user_cache(outside: &dyn Outside) -> Option<PathBuf> {
+    let folder = |name| outside.variable(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
+    Some(cache.join("tradehook"))
+}

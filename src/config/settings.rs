@@ -1,0 +1,503 @@
+//! What a configuration says once nothing in it is open: plain values and their defaults.
+//!
+//! Durations are never zero unless the field says so, sizes are bytes, names are resolved, paths
+//! are joined to the folder of the file. The shipped `config.toml` shows each default with its
+//! reason; a test keeps the two equal.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+use super::fault::Source;
+
+/// A whole, valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The stream.
+    pub feed: Feed,
+    /// The record of what came in.
+    pub tape: Tape,
+    /// What outlives the process.
+    pub state: State,
+    /// Health and metrics over HTTP.
+    pub status: Status,
+    /// Logging.
+    pub log: Log,
+    /// The process.
+    pub runtime: Runtime,
+    /// The plugins; each one stands after the one it reads from.
+    pub plugins: Vec<Plugin>,
+    /// The rules and what holds for all of them.
+    pub alerts: Alerts,
+    /// Where records and alerts can go, in the order of the file; `stdout` is always among them.
+    pub channels: Vec<Channel>,
+    /// What is lawful but unwise, with its place; the caller shows it and goes on.
+    pub warnings: Vec<super::Fault>,
+    pub(super) source: Source,
+}
+
+impl Config {
+    /// Whether both files, whatever their text, ask for the same job.
+    #[must_use]
+    pub fn same_job(&self, other: &Self) -> bool {
+        self.feed == other.feed
+            && self.tape == other.tape
+            && self.state == other.state
+            && self.status == other.status
+            && self.log == other.log
+            && self.runtime == other.runtime
+            && self.plugins == other.plugins
+            && self.alerts == other.alerts
+            && self.channels == other.channels
+    }
+
+    /// The plugin called `name`.
+    #[must_use]
+    pub fn plugin(&self, name: &str) -> Option<&Plugin> {
+        self.plugins.iter().find(|p| p.name == name)
+    }
+
+    /// The channel called `name`.
+    #[must_use]
+    pub fn channel(&self, name: &str) -> Option<&Channel> {
+        self.channels.iter().find(|c| c.name == name)
+    }
+}
+
+/// `[feed]`: the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// Where the WebSocket is, `wss://` (or `ws://` on loopback).
+    pub url: String,
+    /// Market codes to subscribe to, each once.
+    pub markets: Vec<String>,
+    /// Spelling of the frames that is asked for.
+    pub format: FrameFormat,
+    /// Between two protocol pings.
+    pub ping_interval: Duration,
+    /// Without a pong for this long the connection is replaced; longer than `ping_interval`.
+    pub pong_timeout: Duration,
+    /// For name lookup, TCP, TLS and handshake together.
+    pub connect_timeout: Duration,
+    /// First wait of the backoff.
+    pub backoff_min: Duration,
+    /// Longest wait of the backoff.
+    pub backoff_max: Duration,
+    /// Largest message that is accepted, in bytes.
+    pub max_message: u64,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self {
+            url: "wss://api.upbit.com/websocket/v1".into(),
+            markets: ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "KRW-DOGE"].map(String::from).into(),
+            format: FrameFormat::Default,
+            ping_interval: Duration::from_secs(20),
+            pong_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            backoff_min: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(30),
+            max_message: 1 << 20,
+        }
+    }
+}
+
+/// Spelling of the venue's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameFormat {
+    /// Full keys, one object a frame.
+    Default,
+    /// Short keys, one object a frame.
+    Simple,
+    /// Full keys, a list a frame.
+    JsonList,
+    /// Short keys, a list a frame.
+    SimpleList,
+}
+
+impl FrameFormat {
+    /// The venue's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "DEFAULT",
+            Self::Simple => "SIMPLE",
+            Self::JsonList => "JSON_LIST",
+            Self::SimpleList => "SIMPLE_LIST",
+        }
+    }
+}
+
+/// `[tape]`: the record of what came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tape {
+    /// Folder of the tape; `None`: in memory only.
+    pub dir: Option<PathBuf>,
+    /// Entries older than this are dropped.
+    pub retain_age: Duration,
+    /// Bytes on disk beyond which the oldest entries are dropped.
+    pub retain_size: u64,
+    /// Bytes of newest entries kept in memory.
+    pub memory: u64,
+    /// Between two flushes to the device.
+    pub sync_interval: Duration,
+}
+
+impl Default for Tape {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            retain_age: Duration::from_secs(7 * 86_400),
+            retain_size: 2 << 30,
+            memory: 32 << 20,
+            sync_interval: Duration::from_secs(1),
+        }
+    }
+}
+
+/// `[state]`: what outlives the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Folder of checkpoints and outbox; `None`: nothing outlives the process.
+    pub dir: Option<PathBuf>,
+}
+
+/// `[status]`: health and metrics over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Loopback address to listen on; `None`: off.
+    pub listen: Option<SocketAddr>,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Shape of a line.
+    pub format: LogFormat,
+    /// Least level that is written.
+    pub level: LogLevel,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: LogLevel::Info }
+    }
+}
+
+/// Shape of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Human on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Least level of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// Data lost, or a person is needed.
+    Error,
+    /// Recovered.
+    Warn,
+    /// An action succeeded.
+    Info,
+    /// For finding out.
+    Debug,
+    /// Every trade.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level's name, lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// `[runtime]`: the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runtime {
+    /// How long a shutdown may drain.
+    pub grace: Duration,
+    /// Folder of compiled plugins; `None`: compile at every start.
+    pub compile_cache: Option<PathBuf>,
+}
+
+/// One `[plugins.NAME]`, or the `alert` plugin that `[[alert]]` implies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plugin {
+    /// Its name in the file: letters, digits, `-` and `_`.
+    pub name: String,
+    /// Where its code is.
+    pub code: Code,
+    /// What it reads.
+    pub input: Input,
+    /// Market codes and globs it sees; empty: all.
+    pub markets: Vec<String>,
+    /// Channels that get its records.
+    pub to: Vec<String>,
+    /// Its settings as a JSON object; numbers carry the digits of the file.
+    pub config: String,
+    /// What a call of it may cost.
+    pub limits: Limits,
+}
+
+/// Where a plugin's code is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Comes with the program.
+    Bundled(Bundled),
+    /// A component file.
+    File(PathBuf),
+}
+
+/// The plugins that come with the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bundled {
+    /// Rules.
+    Alert,
+    /// Lets some trades pass.
+    Filter,
+    /// Bars and VWAP.
+    Aggregate,
+}
+
+impl Bundled {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Filter, Self::Aggregate, Self::Alert];
+
+    /// Its name in `bundled = "…"`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Filter => "filter",
+            Self::Aggregate => "aggregate",
+        }
+    }
+}
+
+/// What a plugin reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Every trade of the stream.
+    Trades,
+    /// What the plugin of this name lets pass.
+    Plugin(String),
+}
+
+/// What a call of a plugin may cost; beyond it the instance is thrown away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory, in bytes.
+    pub memory: u64,
+    /// Wall time of a call.
+    pub deadline: Duration,
+    /// Instructions of a call, in wasmtime's fuel.
+    pub fuel: u64,
+    /// Emissions of a call.
+    pub emissions: u32,
+    /// Size of one emission, in bytes.
+    pub emission_bytes: u64,
+    /// Copied between guest and host in a call, in bytes.
+    pub host_call_bytes: u64,
+    /// Size of a snapshot, in bytes.
+    pub snapshot_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 16 << 20,
+            deadline: Duration::from_millis(50),
+            fuel: 100_000_000,
+            emissions: 100,
+            emission_bytes: 64 << 10,
+            host_call_bytes: 1 << 20,
+            snapshot_bytes: 4 << 20,
+        }
+    }
+}
+
+/// `[alerts]` and the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alerts {
+    /// Whether the rules run.
+    pub enabled: bool,
+    /// How late a trade may be and still count.
+    pub lateness: Duration,
+    /// An alert older than this when it is raised is not sent.
+    pub max_alert_age: Duration,
+    /// For alerts of plugins that belong to no rule; rules have these filled in.
+    pub defaults: AlertDefaults,
+    /// The rules, in the order of the file: rule `n` is `/rules/n` in the plugin's settings.
+    pub rules: Vec<Rule>,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            lateness: Duration::from_secs(2),
+            max_alert_age: Duration::from_secs(300),
+            defaults: AlertDefaults::default(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+/// `[alerts.defaults]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertDefaults {
+    /// Channels that are told.
+    pub notify: Vec<String>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Least time between two alerts of one kind and market; `None`: 30 s for events, none for
+    /// conditions that hold.
+    pub cooldown: Option<Duration>,
+}
+
+impl Default for AlertDefaults {
+    fn default() -> Self {
+        Self { notify: vec![STDOUT.into()], severity: Severity::Info, cooldown: None }
+    }
+}
+
+/// The host's part of one `[[alert]]`; the condition is in the `alert` plugin's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Unique among the rules.
+    pub id: String,
+    /// For people.
+    pub name: Option<String>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// See [`AlertDefaults::cooldown`]; zero is lawful.
+    pub cooldown: Option<Duration>,
+    /// Channels that are told.
+    pub notify: Vec<String>,
+    /// Template of the message; its text stands at `/alert/N/message` of the file.
+    pub message: Option<String>,
+    /// Whether the end of a condition is told too.
+    pub resolved: bool,
+    /// Canonical JSON of the condition part (kind, parameters, markets, timing): two rules with
+    /// equal text mean the same, whatever they are called and whomever they tell.
+    pub semantic: String,
+}
+
+/// How bad an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Look at it.
+    Warning,
+    /// Act.
+    Critical,
+}
+
+impl Severity {
+    /// Its name in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// Name of the channel that exists without being written.
+pub const STDOUT: &str = "stdout";
+
+/// One `[channels.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Its name in the file.
+    pub name: String,
+    /// What it is.
+    pub kind: ChannelKind,
+}
+
+/// What a channel is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChannelKind {
+    /// The process's output.
+    Stdout {
+        /// Shape of a line.
+        format: LineFormat,
+    },
+    /// A file of JSON lines.
+    File {
+        /// Where.
+        path: PathBuf,
+        /// Bytes beyond which a new file is begun.
+        max_size: u64,
+        /// Full files that are kept.
+        keep: u32,
+    },
+    /// An HTTP endpoint.
+    Webhook(Webhook),
+}
+
+/// Shape of a line on the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// An HTTP endpoint that is told by POST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where; a secret, since services put their token into the path.
+    pub url: Secret,
+    /// Key of the signature; `None`: not signed.
+    pub secret: Option<Secret>,
+    /// For one request.
+    pub timeout: Duration,
+    /// Attempts before it is a dead letter.
+    pub max_attempts: u32,
+    /// Whether addresses that are not public may be spoken to.
+    pub allow_private: bool,
+}
+
+/// Text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps `text`.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the one place that needs it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
