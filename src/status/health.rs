@@ -145,7 +145,7 @@ mod tests {
         assert!(status.health().healthy);
         tokio::time::advance(Duration::from_secs(61)).await;
         status.forget_heart("feed");
-        assert_eq!(status.health().reasons, ["pipeline alert has not turned for 66.5 s (limit 60.0 s)"]);
+        assert_eq!(status.health().reasons, ["pipeline alert has not turned for 71.5 s (limit 60.0 s)"]);
     }
 
     #[test]

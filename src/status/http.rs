@@ -202,3 +202,162 @@ fn respond(code: StatusCode, kind: &'static str, body: String) -> Response {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::super::PluginState;
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        task::JoinHandle,
+    };
+    use tokio_util::sync::CancellationToken;
+
+    struct Port {
+        addr: SocketAddr,
+        status: Status,
+        shutdown: CancellationToken,
+        task: JoinHandle<Result<(), StatusError>>,
+    }
+
+    async fn start() -> Port {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let status = Status::new("wss://venue", || 1_700_000_000_000);
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(serve(listener, status.clone(), shutdown.clone().cancelled_owned()));
+        Port { addr, status, shutdown, task }
+    }
+
+    impl Port {
+        /// Everything the server says to these bytes.
+        async fn say(&self, request: &str) -> String {
+            let mut stream = TcpStream::connect(self.addr).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        }
+
+        async fn get(&self, path: &str) -> (u16, String) {
+            let answer = self.say(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+            assert!(answer.contains("x-content-type-options: nosniff"), "{answer}");
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_paths_answer_what_the_status_says() {
+        let port = start().await;
+        assert_eq!(port.get("/healthz").await, (200, "{\"healthy\":true,\"reasons\":[]}\n".into()));
+        let (code, body) = port.get("/readyz").await;
+        assert_eq!((code, body.contains("\"feed: idle\"")), (503, true), "{body}");
+
+        port.status.feed().live(1);
+        port.status.plugin("alert").set_state(PluginState::Running);
+        assert_eq!(port.get("/readyz").await.0, 200);
+        port.status.plugin("alert").set_state(PluginState::Quarantined { until_ms: 5 });
+        assert_eq!(port.get("/readyz").await.0, 503);
+
+        let (code, body) = port.get("/status").await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((code, &body["plugins"][0]["state"]), (200, &"quarantined".into()));
+        assert_eq!(body["feed"]["state"], "live");
+
+        let (code, body) = port.get("/metrics").await;
+        assert!(code == 200 && body.ends_with("# EOF\n"), "{body}");
+        assert_eq!(port.get("/").await.0, 404);
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_stands_still_fails_the_health_check() {
+        let port = start().await;
+        let _heart = port.status.heart("feed", Duration::ZERO);
+        // A heart with no allowance is late as soon as the clock has moved by a millisecond.
+        let silent = async {
+            while port.status.health().healthy {
+                tokio::task::yield_now().await;
+            }
+        };
+        silent.await;
+        let (code, body) = port.get("/healthz").await;
+        assert_eq!((code, body.contains("feed has not turned")), (503, true), "{body}");
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_hosts() {
+        let check = |host, expect| assert_eq!(is_loopback_host(host), expect, "{host}");
+        check("localhost", true);
+        check("LOCALHOST:9464", true);
+        check("127.0.0.1:1", true);
+        check("[::1]:65535", true);
+        check("[::1]", true);
+        check("", false);
+        check("localhost:", false);
+        check("localhost:65536", false);
+        check("localhost:+80", false);
+        check("localhost.evil.example", false);
+        check("127.0.0.1.evil.example:80", false);
+        check("evil.example:80", false);
+        check("::1", false);
+    }
+
+    #[tokio::test]
+    async fn a_page_that_rebound_its_name_reads_nothing() {
+        let port = start().await;
+        let check = async |request: &str, code: &str| {
+            let answer = port.say(request).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {code}")), "{request:?}: {answer}");
+            assert!(!answer.contains("wss://venue"), "{answer}");
+        };
+        check("GET /status HTTP/1.1\r\nHost: evil.example\r\n\r\n", "421").await;
+        check("GET /status HTTP/1.1\r\n\r\n", "421").await;
+        check("POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "405").await;
+        check("nonsense\r\n\r\n", "400").await;
+    }
+
+    /// Proves [bounded] for the size of a request.
+    #[tokio::test]
+    async fn a_head_without_end_is_refused() {
+        let port = start().await;
+        let mut stream = TcpStream::connect(port.addr).await.unwrap();
+        let filler = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(4 * MAX_HEAD_BYTES));
+        // The server may close before it has read everything: then writing fails, and that is fine.
+        let _written = stream.write_all(filler.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _read = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+        assert_eq!(port.get("/healthz").await.0, 200);
+    }
+
+    /// Proves [bounded] for the time a connection may take: hung clients fill every place, and a
+    /// probe is served once they are let go.
+    #[tokio::test(start_paused = true)]
+    async fn clients_that_say_nothing_are_let_go() {
+        let port = start().await;
+        let mut hung = Vec::new();
+        for _ in 0..MAX_CONNECTIONS {
+            hung.push(TcpStream::connect(port.addr).await.unwrap());
+        }
+        let (code, _) = port.get("/healthz").await;
+        assert_eq!(code, 200);
+        for mut stream in hung {
+            let mut rest = Vec::new();
+            let _ended = stream.read_to_end(&mut rest).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn it_ends_when_told_and_serves_only_this_machine() {
+        let port = start().await;
+        port.shutdown.cancel();
+        assert!(port.task.await.unwrap().is_ok());
+
+        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let refused = serve(listener, port.status, std::future::pending()).await.unwrap_err();
+        assert!(refused.to_string().contains("is not a loopback address"), "{refused}");
+    }
+}
