@@ -1,1 +1,5 @@
-//! (stub)
+//! (the views and the log; the rest is written elsewhere)
+
+pub mod log;
+pub mod progress;
+pub mod view;
