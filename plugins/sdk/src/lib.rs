@@ -1,5 +1,6 @@
 //! Write a tradehook plugin: one trait with default methods and one macro.
 
+pub mod config;
 mod emit;
 mod event;
 mod plugin;
