@@ -3,6 +3,7 @@
 // The generated bindings name the crate from outside, as its users do.
 extern crate self as tradehook_sdk;
 
+pub mod config;
 mod emit;
 mod event;
 mod export;

@@ -1,0 +1,235 @@
+//! Exact sums: what many fills come to, without an `f64` and without a rounding.
+//!
+//! A [`Sum`] keeps `i128` digits at the widest scale it has met and widens as it goes. It trims
+//! nothing on the way: trimming costs a division per trade, and [`Sum::wide`] does it once.
+//! What does not fit is `None`, and the sum stays what it was.
+//!
+//! Keeps: [numbers-survive]
+
+use serde::{Deserialize, Serialize};
+use tradehook_decimal::{Decimal, Wide};
+use tradehook_sdk::{Side, Trade};
+
+/// Decimals of a volume-weighted average: the venue's own finest price step has as many.
+const VWAP_SCALE: u8 = 8;
+
+const POW10: [i128; 37] = {
+    let mut table = [1i128; 37];
+    let mut i = 1;
+    while i < 37 {
+        table[i] = table[i - 1] * 10;
+        i += 1;
+    }
+    table
+};
+
+/// One trade as the aggregates see it, its product taken once for all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Fill {
+    /// When the venue matched it, ms.
+    pub ts: i64,
+    /// Its sequential id.
+    pub sid: u64,
+    /// Price.
+    pub price: Decimal,
+    /// Volume.
+    pub volume: Decimal,
+    /// Whether the taker bought.
+    pub buy: bool,
+    notional: i128,
+    notional_scale: u8,
+}
+
+impl Fill {
+    /// `None` when price or volume is not greater than nought or the time lies outside the years
+    /// 1970 to 10 000: no such trade exists, and the arithmetic on times need not fear it.
+    #[inline]
+    #[must_use]
+    pub fn of(trade: &Trade<'_>) -> Option<Self> {
+        let (price, volume) = (trade.price, trade.volume);
+        let exists = price.is_positive() && volume.is_positive() && is_time(trade.traded_at_ms);
+        exists.then(|| Self {
+            ts: trade.traded_at_ms,
+            sid: trade.sequential_id,
+            price,
+            volume,
+            buy: trade.side == Side::Buy,
+            notional: i128::from(price.mantissa()) * i128::from(volume.mantissa()),
+            notional_scale: price.scale() + volume.scale(),
+        })
+    }
+}
+
+/// Whether this is a moment of the years 1970 to 10 000, in ms.
+#[inline]
+#[must_use]
+pub fn is_time(ms: i64) -> bool {
+    (0..253_402_300_800_000).contains(&ms)
+}
+
+/// A running exact sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sum {
+    mantissa: i128,
+    scale: u8,
+}
+
+impl Sum {
+    /// The sum with `mantissa / 10^scale` more.
+    #[inline]
+    #[must_use]
+    pub fn plus(self, mantissa: i128, scale: u8) -> Option<Self> {
+        let (own, more, scale) = if scale == self.scale {
+            (self.mantissa, mantissa, scale)
+        } else if scale < self.scale {
+            (self.mantissa, shifted(mantissa, self.scale - scale)?, self.scale)
+        } else {
+            (shifted(self.mantissa, scale - self.scale)?, mantissa, scale)
+        };
+        Some(Self { mantissa: own.checked_add(more)?, scale })
+    }
+
+    /// The sum with `other` less.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.plus(other.mantissa.checked_neg()?, other.scale)
+    }
+
+    /// As a number to be emitted.
+    #[must_use]
+    pub fn wide(self) -> Wide {
+        Wide::new(self.mantissa, self.scale.min(Wide::MAX_SCALE))
+    }
+}
+
+/// `mantissa * 10^by`; the multiplication of two words is much cheaper than the checked wide one.
+#[inline]
+fn shifted(mantissa: i128, by: u8) -> Option<i128> {
+    let factor = *POW10.get(usize::from(by))?;
+    match (i64::try_from(mantissa), i64::try_from(factor)) {
+        (Ok(a), Ok(b)) => Some(i128::from(a) * i128::from(b)),
+        _ => mantissa.checked_mul(factor),
+    }
+}
+
+/// What a number of fills come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Sum of volumes, base currency.
+    pub volume: Sum,
+    /// Sum of price times volume, quote currency.
+    pub notional: Sum,
+    /// How many.
+    pub count: u64,
+}
+
+impl Flow {
+    /// With one fill more; `None` when a sum no longer fits 38 digits.
+    #[inline]
+    #[must_use]
+    pub fn plus(self, fill: &Fill) -> Option<Self> {
+        Some(Self {
+            volume: self.volume.plus(i128::from(fill.volume.mantissa()), fill.volume.scale())?,
+            notional: self.notional.plus(fill.notional, fill.notional_scale)?,
+            count: self.count + 1,
+        })
+    }
+
+    /// Without those of `part`, which were in it.
+    #[must_use]
+    pub fn minus(self, part: Self) -> Option<Self> {
+        Some(Self {
+            volume: self.volume.minus(part.volume)?,
+            notional: self.notional.minus(part.notional)?,
+            count: self.count.checked_sub(part.count)?,
+        })
+    }
+
+    /// Notional by volume, rounded half to even at 8 decimals; `None` without a fill.
+    #[must_use]
+    pub fn vwap(&self) -> Option<Wide> {
+        ratio(self.notional, self.volume)
+    }
+}
+
+/// `above / below` at [`VWAP_SCALE`] decimals, half to even, digit by digit so that nothing larger
+/// than ten times the divisor is ever formed. Both are positive.
+fn ratio(above: Sum, below: Sum) -> Option<Wide> {
+    let (mut above, mut below, more) =
+        (above.mantissa, below.mantissa, i16::from(below.scale) - i16::from(above.scale));
+    let by = u8::try_from(more.unsigned_abs()).ok()?;
+    if more > 0 {
+        above = shifted(above, by)?;
+    } else {
+        below = shifted(below, by)?;
+    }
+    if below <= 0 || above < 0 {
+        return None;
+    }
+    let (mut quotient, mut rest) = (above / below, above % below);
+    for _ in 0..VWAP_SCALE {
+        rest = rest.checked_mul(10)?;
+        quotient = quotient.checked_mul(10)?.checked_add(rest / below)?;
+        rest %= below;
+    }
+    let up = match rest.cmp(&(below - rest)) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => quotient % 2 != 0,
+    };
+    Some(Wide::new(quotient.checked_add(i128::from(up))?, VWAP_SCALE))
+}
+
+/// Serialises a [`Decimal`] as its two parts: its own form is text, which a snapshot need not pay.
+pub(crate) mod parts {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use tradehook_decimal::Decimal;
+
+    pub(crate) fn serialize<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+        (value.mantissa(), value.scale()).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+        let (mantissa, scale) = <(i64, u8)>::deserialize(deserializer)?;
+        Decimal::new(mantissa, scale).ok_or_else(|| serde::de::Error::custom("a scale out of range"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(text: &str) -> Sum {
+        let wide: Wide = text.parse().unwrap_or_default();
+        Sum { mantissa: wide.mantissa(), scale: wide.scale() }
+    }
+
+    #[test]
+    fn a_ratio_is_rounded_half_to_even_at_the_eighth_decimal() {
+        let check = |above, below, expect: Option<&str>| {
+            let got = ratio(sum(above), sum(below)).map(|w| w.to_string());
+            assert_eq!(got.as_deref(), expect, "{above} / {below}");
+        };
+        check("2023", "20", Some("101.15"));
+        check("1", "3", Some("0.33333333"));
+        check("2", "3", Some("0.66666667"));
+        check("0.000000005", "1", Some("0"));
+        check("0.000000015", "1", Some("0.00000002"));
+        check("0.000000025", "1", Some("0.00000002"));
+        check("1", "0.00000001", Some("100000000"));
+        check("413841.0346", "0.00400001", Some("103460000"));
+        check("1", "0", None);
+    }
+
+    #[test]
+    fn sums_widen_and_never_wrap() {
+        let added = sum("0.1").plus(2, 0).and_then(|s| s.plus(3, 5));
+        assert_eq!(added.map(|s| s.wide().to_string()).as_deref(), Some("2.10003"));
+        assert_eq!(
+            added.and_then(|s| s.minus(sum("2.1"))).map(|s| s.wide().to_string()).as_deref(),
+            Some("0.00003")
+        );
+        assert_eq!(Sum { mantissa: i128::MAX, scale: 0 }.plus(1, 0), None);
+        assert_eq!(Sum { mantissa: i128::MAX / 2, scale: 0 }.plus(1, 1), None);
+    }
+}
