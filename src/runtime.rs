@@ -1,1 +1,27 @@
-//! (stub)
+//! The runtime: wires the rooms, starts them against the flow, and waits for the river to run dry.
+//!
+//! Owns every task and thread of the job, the plan that a configuration becomes, the reload, and
+//! the order of starting (sinks, outbox, pipelines, tape, feed) and of stopping (the reverse). It
+//! decides nothing about trades.
+//!
+//! One task owns the socket and appends to the tape; each pipeline has an OS thread of its own, at
+//! low priority, and reads the tape at its own pace; one task delivers. Nothing upstream waits for
+//! anything downstream.
+//!
+//! Keeps: [one-way] [fails-alone] [named-means-required] [time-enters-once]
+
+mod bundled;
+mod clockwork;
+mod intake;
+mod live;
+mod output;
+mod plan;
+mod replay;
+mod worker;
+
+pub use bundled::BUNDLED;
+pub use intake::Intake;
+pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
+pub use output::{Noted, Output};
+pub use plan::{Group, Plan, limits};
+pub use replay::{Replay, ReplayError, Source, Summary};

@@ -1,0 +1,560 @@
+//! The live job: everything started against the flow, reloaded in place, stopped with the flow.
+//!
+//! Keeps: [one-way] [named-means-required] [bounded]
+
+mod sinks;
+
+use super::{
+    clockwork,
+    intake::{Intake, Pulse},
+    output::Output,
+    plan::{self, Group, Plan},
+    worker::{self, Control, Running, Worker},
+};
+use crate::{
+    config::{Config, Refused},
+    feed::{self, ConnectError, FeedConfig, SystemClock, WallClock, WsConnector},
+    outbox::{self, FileStore, MemoryStore, Sender, Store, StoreError},
+    pipeline::Checkpoint,
+    plugin::{Host, LoadError},
+    status::{self, Status, StatusError},
+    tape::{Tape, TapeConfig, TapeError},
+    upbit::{Format, Subscription},
+};
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// A segment is closed at this size, or at a quarter of what is retained.
+const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// What the caller decides, and not the file.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whether something else writes to the terminal: the `stdout` channel is silent then.
+    pub quiet_stdout: bool,
+}
+
+/// Why the job does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration, or a plugin named in it.
+    Refused(Refused),
+    /// The tape.
+    Tape(TapeError),
+    /// The checkpoints and the outbox.
+    Store(StoreError),
+    /// The plugin engine.
+    Engine(LoadError),
+    /// The venue's address.
+    Venue(ConnectError),
+    /// The status port.
+    Listen(SocketAddr, io::Error),
+    /// What was remembered does not fit what is configured.
+    State(String),
+    /// A thread.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refused) => f.write_str(&refused.render(false)),
+            Self::Tape(error) => write!(f, "the tape does not open: {error}"),
+            Self::Store(error) => write!(f, "the state does not open: {error}"),
+            Self::Engine(error) => write!(f, "{error}"),
+            Self::Venue(error) => write!(f, "feed.url: {error}"),
+            Self::Listen(at, error) => write!(f, "status.listen: cannot listen on {at}: {error}"),
+            Self::State(why) => f.write_str(why),
+            Self::Thread(error) => write!(f, "no thread for a pipeline: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Why a new configuration was not taken; the old one runs on.
+#[derive(Debug)]
+pub enum ReloadError {
+    /// It, or a plugin named in it, has faults.
+    Refused(Refused),
+    /// These sections take effect at a start only.
+    NeedsRestart(Vec<&'static str>),
+    /// A pipeline did not come to a stop in time.
+    Busy(String),
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refused) => f.write_str(&refused.render(false)),
+            Self::NeedsRestart(sections) => {
+                write!(f, "changes of {} take effect at a restart only; nothing of the new file was taken", sections.join(", "))
+            }
+            Self::Busy(name) => write!(f, "pipeline `{name}` lags too far behind to be changed now"),
+        }
+    }
+}
+
+impl std::error::Error for ReloadError {}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Every pipeline read to the end of the tape within the grace period.
+    pub drained: bool,
+    /// Deliveries that stay in the outbox; without a state folder they are lost.
+    pub undelivered: u64,
+}
+
+/// The running job.
+pub struct Runtime {
+    config: Config,
+    options: Options,
+    host: Host,
+    tape: Arc<Tape>,
+    store: Arc<dyn Store>,
+    status: Status,
+    wall_ms: fn() -> i64,
+    subscription: Arc<Mutex<Subscription>>,
+    pulse: Arc<Pulse>,
+    running: Vec<Running>,
+    feed: Task,
+    clockwork: Task,
+    sender: Task,
+    http: Option<Task>,
+    status_addr: Option<SocketAddr>,
+}
+
+/// A task and how it is told to end.
+struct Task {
+    stop: CancellationToken,
+    handle: JoinHandle<()>,
+}
+
+impl Task {
+    fn spawn<F: Future<Output = ()> + Send + 'static>(run: impl FnOnce(CancellationToken) -> F) -> Self {
+        let stop = CancellationToken::new();
+        let handle = tokio::spawn(run(stop.clone()));
+        Self { stop, handle }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        if let Err(error) = self.handle.await
+            && error.is_panic()
+        {
+            error!(%error, "a task ended in a panic");
+        }
+    }
+}
+
+impl Runtime {
+    /// Starts the job: sinks and outbox, pipelines from their checkpoints, then the feed.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting whole; nothing is left running.
+    pub async fn start(config: Config, options: Options, status: Status) -> Result<Self, StartError> {
+        let host = Host::new(config.runtime.compile_cache.clone()).map_err(StartError::Engine)?;
+        let plan = Plan::new(&config, &host).map_err(StartError::Refused)?;
+        let connector = WsConnector::new(&config.feed.url).map_err(StartError::Venue)?;
+        let listener = listen(config.status.listen).await?;
+        let tape = Arc::new(Tape::open(tape_config(&config)).map_err(StartError::Tape)?);
+        let store = open_store(&config)?;
+        let wall_ms: fn() -> i64 = || SystemClock.now_ms();
+        let workers = prepare(&config, &plan.groups, &tape, &store, &status)?;
+
+        let sender = sinks::spawn(&config, &options, Arc::clone(&store), status.clone());
+        let running = spawn_all(workers).map_err(StartError::Thread)?;
+        let subscription = Arc::new(Mutex::new(subscription(&config)));
+        let pulse = Arc::new(Pulse::default());
+        let clockwork = {
+            let (tape, pulse, status) = (Arc::clone(&tape), Arc::clone(&pulse), status.clone());
+            Task::spawn(|stop| clockwork::run(tape, pulse, status, wall_ms, stop))
+        };
+        let status_addr = listener.as_ref().and_then(|l| l.local_addr().ok());
+        let http = listener.map(|listener| serve_status(listener, status.clone()));
+        let mut runtime = Self {
+            feed: Task::spawn(|_| async {}),
+            config,
+            options,
+            host,
+            tape,
+            store,
+            status,
+            wall_ms,
+            subscription,
+            pulse,
+            running,
+            clockwork,
+            sender,
+            http,
+            status_addr,
+        };
+        runtime.feed = runtime.spawn_feed(connector);
+        Ok(runtime)
+    }
+
+    /// Where health and metrics are served.
+    #[must_use]
+    pub fn status_addr(&self) -> Option<SocketAddr> {
+        self.status_addr
+    }
+
+    /// What it runs.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn spawn_feed(&self, connector: WsConnector) -> Task {
+        let intake = Intake::shared(
+            Arc::clone(&self.tape),
+            self.status.clone(),
+            self.wall_ms,
+            Arc::clone(&self.subscription),
+            Arc::clone(&self.pulse),
+        );
+        let config = feed_config(&self.config);
+        Task::spawn(|stop| async move {
+            feed::run(config, connector, intake, SystemClock, stop).await;
+        })
+    }
+
+    /// Takes a new configuration: plugins, rules and channels change at one offset of the tape; the
+    /// connection is replaced only if its own settings changed. On any fault nothing changes.
+    ///
+    /// # Errors
+    /// Why the old configuration runs on.
+    pub async fn reload(&mut self, config: Config) -> Result<(), ReloadError> {
+        if config.same_job(&self.config) {
+            info!("the configuration says what it said before");
+            return Ok(());
+        }
+        let fixed = self.needs_restart(&config);
+        if !fixed.is_empty() {
+            return Err(ReloadError::NeedsRestart(fixed));
+        }
+        let connector = WsConnector::new(&config.feed.url).map_err(|error| {
+            let fault = config.fault_at(&["feed", "url"], error.to_string(), None);
+            ReloadError::Refused(config.refuse(vec![fault]))
+        })?;
+        let plan = Plan::new(&config, &self.host).map_err(ReloadError::Refused)?;
+        plan.check(&config).map_err(ReloadError::Refused)?;
+
+        let (checkpoints, policies) = self.halt().await?;
+        let workers = self.successors(&config, &plan, &checkpoints, &policies);
+        let workers = match workers {
+            Ok(workers) => workers,
+            Err(refused) => {
+                // They started from nothing a moment ago, so it is their state that they refuse.
+                self.resume(&checkpoints, &policies);
+                return Err(ReloadError::Refused(refused));
+            }
+        };
+        match spawn_all(workers) {
+            Ok(running) => self.running = running,
+            Err(error) => error!(%error, "no thread for a pipeline"),
+        }
+        self.swap_sender(&config).await;
+        let feed_changed = config.feed != self.config.feed;
+        self.config = config;
+        if feed_changed {
+            *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = subscription(&self.config);
+            let next = self.spawn_nothing();
+            std::mem::replace(&mut self.feed, next).end().await;
+            self.feed = self.spawn_feed(connector);
+        }
+        let (plugins, channels) = (&self.config.plugins, &self.config.channels);
+        self.status.retain(|kind, name| match kind {
+            "channel" => channels.iter().any(|c| c.name == name),
+            _ => plugins.iter().any(|p| p.name == name),
+        });
+        Ok(())
+    }
+
+    fn spawn_nothing(&self) -> Task {
+        Task::spawn(|_| async {})
+    }
+
+    fn needs_restart(&self, new: &Config) -> Vec<&'static str> {
+        let old = &self.config;
+        let changed = [
+            ("[tape]", new.tape != old.tape),
+            ("[state]", new.state != old.state),
+            ("[status]", new.status != old.status),
+            ("[log]", new.log != old.log),
+            ("[runtime]", new.runtime != old.runtime),
+        ];
+        changed.into_iter().filter_map(|(section, changed)| changed.then_some(section)).collect()
+    }
+
+    /// Stops every pipeline at one offset; what each plugin and each policy remembers.
+    async fn halt(&mut self) -> Result<(Checkpoint, BTreeMap<String, Vec<u8>>), ReloadError> {
+        let end = self.tape.end();
+        self.running.iter().for_each(|r| r.control.stop_at(end));
+        let deadline = Instant::now() + self.config.runtime.grace;
+        while let Some(busy) = self.running.iter().find(|r| !r.thread.is_finished()) {
+            if Instant::now() >= deadline {
+                let name = busy.name.clone();
+                return Err(self.go_on(name).await);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut whole = Checkpoint { offset: end, ..Checkpoint::default() };
+        let mut policies = BTreeMap::new();
+        for running in std::mem::take(&mut self.running) {
+            if let Ok(checkpoint) = running.thread.join() {
+                whole.plugins.extend(checkpoint.plugins);
+            }
+            if let Ok(Some(stored)) = self.store.checkpoint(&running.name)
+                && let Some(policy) = stored.policy
+            {
+                policies.insert(running.name, policy);
+            }
+        }
+        Ok((whole, policies))
+    }
+
+    /// A pipeline is too far behind: it is let go on, and those that have stopped start again.
+    async fn go_on(&mut self, busy: String) -> ReloadError {
+        self.running.iter().for_each(|r| r.control.stop_at(u64::MAX));
+        let (done, still): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.running).into_iter().partition(|r| r.thread.is_finished());
+        self.running = still;
+        for running in done {
+            let name = running.name.clone();
+            let Ok(checkpoint) = running.thread.join() else { continue };
+            let policy = self.store.checkpoint(&name).ok().flatten().and_then(|stored| stored.policy);
+            let policies = policy.map(|p| (name.clone(), p)).into_iter().collect();
+            self.resume_only(&checkpoint, &policies, |group| group.name == name);
+        }
+        ReloadError::Busy(busy)
+    }
+
+    fn resume(&mut self, from: &Checkpoint, policies: &BTreeMap<String, Vec<u8>>) {
+        self.resume_only(from, policies, |_| true);
+    }
+
+    /// Starts pipelines of the old configuration again where they stood.
+    fn resume_only(
+        &mut self,
+        from: &Checkpoint,
+        policies: &BTreeMap<String, Vec<u8>>,
+        which: impl Fn(&Group) -> bool,
+    ) {
+        let again = Plan::new(&self.config, &self.host).and_then(|mut plan| {
+            plan.groups.retain(|group| which(group));
+            self.successors(&self.config, &plan, from, policies)
+        });
+        match again.map(spawn_all) {
+            Ok(Ok(running)) => self.running.extend(running),
+            Ok(Err(error)) => error!(%error, "no thread for a pipeline"),
+            Err(refused) => error!("a pipeline does not start again: {}", refused.render(false)),
+        }
+    }
+
+    fn successors(
+        &self,
+        config: &Config,
+        plan: &Plan,
+        from: &Checkpoint,
+        policies: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<Vec<Worker>, Refused> {
+        let mut workers = Vec::new();
+        let mut errors = Vec::new();
+        for group in &plan.groups {
+            match group.start(Some(from)) {
+                Ok(pipeline) => {
+                    let Ok(mut output) = Output::new(group) else { continue };
+                    if let Some(Err(error)) = policies.get(&group.name).map(|p| output.restore(p)) {
+                        warn!(%error, pipeline = group.name, "what the policy remembered is not taken over");
+                    }
+                    workers.push(self.worker(pipeline, output));
+                }
+                Err(more) => errors.extend(more),
+            }
+        }
+        if errors.is_empty() { Ok(workers) } else { Err(plan::refuse(config, &errors)) }
+    }
+
+    fn worker(&self, pipeline: crate::pipeline::Pipeline, output: Output) -> Worker {
+        Worker {
+            pipeline,
+            output,
+            tape: Arc::clone(&self.tape),
+            store: Arc::clone(&self.store),
+            status: self.status.clone(),
+            control: Arc::default(),
+        }
+    }
+
+    async fn swap_sender(&mut self, config: &Config) {
+        if config.channels == self.config.channels {
+            return;
+        }
+        let next = self.spawn_nothing();
+        std::mem::replace(&mut self.sender, next).end().await;
+        self.sender = sinks::spawn(config, &self.options, Arc::clone(&self.store), self.status.clone());
+    }
+
+    /// Stops the feed, lets the pipelines read to the end, delivers what can be delivered, all
+    /// within the grace period.
+    pub async fn stop(self) -> Stopped {
+        let deadline = Instant::now() + self.config.runtime.grace;
+        self.feed.end().await;
+        self.clockwork.end().await;
+        let end = self.tape.end();
+        self.running.iter().for_each(|r| r.control.stop_at(end));
+        let mut drained = true;
+        while self.running.iter().any(|r| !r.thread.is_finished()) {
+            if drained && Instant::now() >= deadline {
+                drained = false;
+                warn!("the grace period is over; pipelines stop where they stand");
+                self.running.iter().for_each(|r| r.control.abandon());
+            }
+            if !drained && Instant::now() >= deadline + Duration::from_secs(1) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for running in self.running {
+            if running.thread.is_finished() && running.thread.join().is_err() {
+                error!(pipeline = running.name, "a pipeline ended in a panic");
+            }
+        }
+        self.sender.end().await;
+        if let Err(error) = self.store.flush() {
+            error!(%error, "the state is not flushed");
+        }
+        if let Some(http) = self.http {
+            http.end().await;
+        }
+        self.tape.close();
+        Stopped { drained, undelivered: self.store.queued().unwrap_or_default() }
+    }
+}
+
+async fn listen(at: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    let Some(at) = at else { return Ok(None) };
+    TcpListener::bind(at).await.map(Some).map_err(|error| StartError::Listen(at, error))
+}
+
+fn serve_status(listener: TcpListener, status: Status) -> Task {
+    Task::spawn(|stop| async move {
+        let served: Result<(), StatusError> = status::serve(listener, status, stop.cancelled()).await;
+        if let Err(error) = served {
+            error!(%error, "health and metrics are not served");
+        }
+    })
+}
+
+fn tape_config(config: &Config) -> TapeConfig {
+    let from = &config.tape;
+    TapeConfig {
+        dir: from.dir.clone(),
+        retain_age: from.retain_age,
+        retain_bytes: from.retain_size,
+        segment_bytes: SEGMENT_BYTES.min(from.retain_size / 4).max(1 << 16),
+        sync_every: from.sync_interval,
+        memory_bytes: from.memory,
+    }
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    match &config.state.dir {
+        None => Ok(Arc::new(MemoryStore::new(outbox::Limits::MEMORY))),
+        Some(dir) => {
+            let dir: &PathBuf = dir;
+            let store = FileStore::open(dir, outbox::Limits::FILE).map_err(StartError::Store)?;
+            Ok(Arc::new(store))
+        }
+    }
+}
+
+fn feed_config(config: &Config) -> FeedConfig {
+    let from = &config.feed;
+    FeedConfig {
+        ping_interval: from.ping_interval,
+        pong_timeout: from.pong_timeout,
+        connect_timeout: from.connect_timeout,
+        backoff_min: from.backoff_min,
+        backoff_max: from.backoff_max,
+        ..FeedConfig::default()
+    }
+}
+
+fn subscription(config: &Config) -> Subscription {
+    use crate::config::FrameFormat;
+    Subscription {
+        ticket: format!("tradehook-{}-{:08x}", std::process::id(), fastrand::u32(..)),
+        trades: config.feed.markets.clone(),
+        format: match config.feed.format {
+            FrameFormat::Default => Format::Default,
+            FrameFormat::Simple => Format::Simple,
+            FrameFormat::JsonList => Format::JsonList,
+            FrameFormat::SimpleList => Format::SimpleList,
+        },
+        ..Subscription::default()
+    }
+}
+
+/// Every pipeline from its checkpoint, nothing running yet.
+fn prepare(
+    config: &Config,
+    groups: &[Group],
+    tape: &Arc<Tape>,
+    store: &Arc<dyn Store>,
+    status: &Status,
+) -> Result<Vec<Worker>, StartError> {
+    let (mut workers, mut errors) = (Vec::new(), Vec::new());
+    for group in groups {
+        let stored = store.checkpoint(&group.name).map_err(StartError::Store)?;
+        let mut checkpoint = stored.as_ref().map(worker::restored).unwrap_or_default();
+        let same_tape = stored.as_ref().is_some_and(|s| s.tape_id == u128::from_le_bytes(tape.id()));
+        if stored.is_some() && !same_tape {
+            info!(pipeline = group.name, "this is another tape: state is kept, reading begins at its start");
+        }
+        // An offset belongs to one tape. A tape that lost its end in a power cut would give the
+        // same offsets to other entries: it goes on behind the checkpoint instead.
+        if !same_tape {
+            checkpoint.offset = tape.start();
+        } else if let Some(lost) = tape.advance_to(checkpoint.offset) {
+            warn!(pipeline = group.name, from = lost.start, to = lost.end, "the tape ends before the checkpoint");
+        }
+        match group.start(Some(&checkpoint)) {
+            Ok(pipeline) => {
+                let mut output = Output::new(group).map_err(|_| {
+                    StartError::State(format!("pipeline `{}`: a message template does not compile", group.name))
+                })?;
+                if let Some(policy) = stored.as_ref().and_then(|s| s.policy.as_deref()) {
+                    output.restore(policy).map_err(|error| {
+                        StartError::State(format!("pipeline `{}`: its alert state is not readable: {error}", group.name))
+                    })?;
+                }
+                workers.push(Worker {
+                    pipeline,
+                    output,
+                    tape: Arc::clone(tape),
+                    store: Arc::clone(store),
+                    status: status.clone(),
+                    control: Arc::<Control>::default(),
+                });
+            }
+            Err(more) => errors.extend(more),
+        }
+    }
+    if errors.is_empty() { Ok(workers) } else { Err(StartError::Refused(plan::refuse(config, &errors))) }
+}
+
+fn spawn_all(workers: Vec<Worker>) -> io::Result<Vec<Running>> {
+    workers.into_iter().map(Worker::spawn).collect()
+}

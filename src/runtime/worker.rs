@@ -1,0 +1,374 @@
+//! A pipeline's thread: read the tape, run the plugins, commit what came of it.
+//!
+//! An OS thread at low priority: guest code never runs on the async runtime, and what it costs it
+//! costs itself. A slow pipeline lags behind on the tape; nobody waits for it.
+//!
+//! What plugins said is committed with how far the pipeline has read and what it remembers, and
+//! only then delivered. Emissions of a few ms share a commit. A store that cannot be written stops
+//! the pipeline where it stands, until it can be: the tape keeps what comes meanwhile.
+//!
+//! Keeps: [fails-alone] [commit-is-atomic] [bounded]
+
+use super::output::{Output, note_to};
+use crate::{
+    delivery::Delivery,
+    entry::{Entry, Gap, GapCause},
+    outbox::{self, Snapshot, Store},
+    pipeline::{Checkpoint, Counts, Emitted, Pipeline, SavedState},
+    plugin::LogLevel,
+    status::{FaultKind, Heart, PipelineStatus, PluginState, PluginStatus, Status},
+    tape::{Next, Reader, Tape, TapeError},
+    trade::Trades,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+use tracing::{debug, error, info, warn};
+
+/// Most trades of a batch: beyond a few thousand a trade gets no cheaper.
+pub(super) const BATCH: usize = 4096;
+/// How long emissions may wait for company in a commit, while there is more to read.
+const GROUP: Duration = Duration::from_millis(20);
+/// How long an offset without emissions may be behind in the store.
+const IDLE_COMMIT: Duration = Duration::from_secs(5);
+const WAIT: Duration = Duration::from_millis(250);
+const RETRY: Duration = Duration::from_millis(500);
+/// Guests compete with nobody: measured best of the priorities tried.
+const NICE: i32 = 19;
+
+/// How a running pipeline is told to stop.
+#[derive(Debug)]
+pub(super) struct Control {
+    /// It stops when it has read everything before this offset.
+    stop_at: AtomicU64,
+    /// It stops now.
+    abandon: AtomicBool,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { stop_at: AtomicU64::new(u64::MAX), abandon: AtomicBool::new(false) }
+    }
+}
+
+impl Control {
+    pub(super) fn stop_at(&self, offset: u64) {
+        self.stop_at.store(offset, Ordering::Release);
+    }
+
+    pub(super) fn abandon(&self) {
+        self.abandon.store(true, Ordering::Release);
+    }
+}
+
+/// What a pipeline's thread works with.
+pub(super) struct Worker {
+    pub(super) pipeline: Pipeline,
+    pub(super) output: Output,
+    pub(super) tape: Arc<Tape>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) status: Status,
+    pub(super) control: Arc<Control>,
+}
+
+/// A thread that runs a pipeline; it yields where the pipeline stood when it stopped.
+pub(super) struct Running {
+    pub(super) name: String,
+    pub(super) control: Arc<Control>,
+    pub(super) thread: JoinHandle<Checkpoint>,
+}
+
+impl Worker {
+    pub(super) fn spawn(self) -> std::io::Result<Running> {
+        let (name, control) = (self.pipeline.name().to_owned(), Arc::clone(&self.control));
+        // Linux keeps 15 bytes of a thread's name.
+        let thread = std::thread::Builder::new()
+            .name(format!("p-{name}").chars().take(15).collect())
+            .spawn(move || Loop::new(self).run())?;
+        Ok(Running { name, control, thread })
+    }
+}
+
+struct Loop {
+    w: Worker,
+    reader: Reader,
+    heart: Arc<Heart>,
+    seen: Arc<PipelineStatus>,
+    plugins: Vec<(Arc<PluginStatus>, Counts)>,
+    trades: Trades,
+    emitted: Vec<Emitted>,
+    deliveries: Vec<Delivery>,
+    pending_since: Option<Instant>,
+    committed_at: Instant,
+    committed_offset: u64,
+    clock_ms: i64,
+}
+
+impl Loop {
+    fn new(w: Worker) -> Self {
+        let name = w.pipeline.name().to_owned();
+        let plugins: Vec<_> = w
+            .pipeline
+            .counts()
+            .map(|(name, _)| {
+                let plugin = w.status.plugin(name);
+                plugin.set_state(PluginState::Running);
+                (plugin, Counts::default())
+            })
+            .collect();
+        Self {
+            reader: w.tape.reader(w.pipeline.next_offset()),
+            // A call may take its deadline, and a failed batch some of them.
+            heart: w.status.heart(&format!("pipeline {name}"), Duration::from_secs(30)),
+            seen: w.status.pipeline(&name),
+            plugins,
+            trades: Trades::default(),
+            emitted: Vec::new(),
+            deliveries: Vec::new(),
+            pending_since: None,
+            committed_at: Instant::now(),
+            committed_offset: w.pipeline.next_offset(),
+            clock_ms: 0,
+            w,
+        }
+    }
+
+    fn run(mut self) -> Checkpoint {
+        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            debug!(%error, "the pipeline runs at normal priority");
+        }
+        while !self.w.control.abandon.load(Ordering::Acquire) {
+            self.heart.beat();
+            let left = self.w.control.stop_at.load(Ordering::Acquire).saturating_sub(self.reader.position());
+            if left == 0 {
+                break;
+            }
+            let max = usize::try_from(left).unwrap_or(BATCH).min(BATCH);
+            match self.reader.next(max, &mut self.trades) {
+                Ok(next) => self.take(next),
+                Err(error) => self.unreadable(&error),
+            }
+        }
+        self.stop()
+    }
+
+    fn take(&mut self, next: Next) {
+        match next {
+            Next::Trades => {
+                self.learn();
+                self.clock_ms = self.trades.received_at_ms.last().copied().unwrap_or(self.clock_ms);
+                let batch = std::mem::take(&mut self.trades);
+                self.trades = self.w.pipeline.trades(batch, &mut self.emitted);
+            }
+            Next::Entry(offset, entry) => {
+                if let Entry::Tick(tick) = &entry {
+                    self.clock_ms = tick.at_ms;
+                }
+                self.learn();
+                self.w.pipeline.entry(offset, &entry, &mut self.emitted);
+            }
+            Next::Trimmed { from, to } => self.missed(from, to, "retention overtook the pipeline"),
+            Next::Damaged { from, to } => self.missed(from, to, "the tape is damaged"),
+            Next::Empty => {
+                if self.pending_since.is_some() || self.committed_at.elapsed() >= IDLE_COMMIT {
+                    self.commit();
+                }
+                self.show();
+                self.reader.wait(WAIT);
+                return;
+            }
+        }
+        self.judge();
+        if self.pending_since.is_some_and(|since| since.elapsed() >= GROUP) {
+            self.commit();
+        }
+        self.seen.batches.add(1);
+        self.show();
+    }
+
+    fn learn(&mut self) {
+        let (pipeline, tape) = (&mut self.w.pipeline, &self.w.tape);
+        tape.with_markets(|markets| {
+            if pipeline.markets_known() < markets.len() {
+                let known = pipeline.markets_known();
+                pipeline.learn_markets(markets.since(known));
+            }
+        });
+    }
+
+    /// [loss-is-said] to the plugins as well: this pipeline alone has missed it.
+    fn missed(&mut self, from: u64, to: u64, why: &str) {
+        error!(pipeline = self.w.pipeline.name(), from, to, "entries are lost to this pipeline: {why}");
+        let gap = Gap {
+            from_ms: self.clock_ms,
+            to_ms: self.clock_ms,
+            cause: GapCause::Retention,
+            markets: Vec::new(),
+            filled: false,
+        };
+        self.w.status.intake().note_gap(&gap);
+        self.w.pipeline.entry(to.saturating_sub(1), &Entry::Gap(gap), &mut self.emitted);
+    }
+
+    fn unreadable(&mut self, error: &TapeError) {
+        error!(pipeline = self.w.pipeline.name(), %error, "the tape cannot be read; trying again");
+        self.reader.wait(RETRY);
+    }
+
+    /// Emissions through the policy.
+    fn judge(&mut self) {
+        if self.emitted.is_empty() {
+            return;
+        }
+        self.w.output.take(&self.emitted, &mut self.deliveries, note_to(&self.w.status));
+        self.emitted.clear();
+        // Even an alert that goes nowhere has moved the policy: it is committed with it.
+        self.pending_since.get_or_insert_with(Instant::now);
+    }
+
+    /// [commit-is-atomic]
+    fn commit(&mut self) {
+        let checkpoint = self.w.pipeline.checkpoint();
+        let stored = outbox::Checkpoint {
+            pipeline: self.w.pipeline.name().to_owned(),
+            tape_id: u128::from_le_bytes(self.w.tape.id()),
+            offset: checkpoint.offset,
+            plugins: snapshots(&checkpoint),
+            policy: self.pending_since.map(|_| self.w.output.snapshot()),
+        };
+        if checkpoint.offset == self.committed_offset && self.pending_since.is_none() {
+            self.committed_at = Instant::now();
+            return;
+        }
+        let mut said = false;
+        loop {
+            match self.w.store.commit(&stored, &self.deliveries) {
+                Ok(done) => {
+                    if done.overflowed > 0 {
+                        error!(lost = done.overflowed, "the outbox is full, the oldest became dead letters");
+                    }
+                    break;
+                }
+                Err(error) if self.w.control.abandon.load(Ordering::Acquire) => {
+                    error!(%error, undelivered = self.deliveries.len(), "the last commit failed");
+                    break;
+                }
+                Err(error) => {
+                    if !said {
+                        error!(pipeline = self.w.pipeline.name(), %error, "the outbox cannot be written; the pipeline waits for it");
+                        said = true;
+                    }
+                    self.heart.beat();
+                    std::thread::sleep(RETRY);
+                }
+            }
+        }
+        if said {
+            info!(pipeline = self.w.pipeline.name(), "the outbox is written again");
+        }
+        self.deliveries.clear();
+        self.pending_since = None;
+        self.committed_at = Instant::now();
+        self.committed_offset = checkpoint.offset;
+        self.seen.commits.add(1);
+    }
+
+    fn stop(mut self) -> Checkpoint {
+        self.judge();
+        self.commit();
+        self.show();
+        for (plugin, _) in &self.plugins {
+            plugin.set_state(PluginState::Stopped);
+        }
+        self.w.status.forget_heart(&format!("pipeline {}", self.w.pipeline.name()));
+        self.w.pipeline.checkpoint()
+    }
+
+    /// Numbers, incidents and the guests' own lines, for people.
+    fn show(&mut self) {
+        self.seen.offset.set(self.w.pipeline.next_offset());
+        self.seen.clock_at(self.clock_ms);
+        for (name, lines, dropped) in self.w.pipeline.take_logs() {
+            for line in lines {
+                let text = crate::status::clean(&line.text);
+                match line.level {
+                    LogLevel::Debug => debug!(plugin = name, "{text}"),
+                    LogLevel::Info => info!(plugin = name, "{text}"),
+                    LogLevel::Warn => warn!(plugin = name, "{text}"),
+                    LogLevel::Error => error!(plugin = name, "{text}"),
+                }
+            }
+            if dropped > 0 {
+                warn!(plugin = name, dropped, "the plugin logs more than it may");
+            }
+        }
+        for incident in self.w.pipeline.take_incidents() {
+            let crate::pipeline::Incident { plugin, offset, fault, rests_until_ms } = incident;
+            match rests_until_ms {
+                None => warn!(plugin, offset, %fault, "a plugin failed; a fresh instance goes on behind that entry"),
+                Some(until_ms) => error!(plugin, offset, %fault, until_ms, "a plugin failed again and again; it rests"),
+            }
+        }
+        for ((_, now), (plugin, before)) in self.w.pipeline.counts().zip(&mut self.plugins) {
+            show_plugin(plugin, before, now, self.clock_ms);
+        }
+    }
+}
+
+fn show_plugin(plugin: &PluginStatus, before: &mut Counts, now: &Counts, at_ms: i64) {
+    if before == now {
+        return;
+    }
+    plugin.calls.set(now.calls);
+    plugin.trades.set(now.trades);
+    plugin.forwarded.set(now.forwarded);
+    plugin.alerts.set(now.alerts);
+    plugin.records.set(now.records);
+    plugin.restarts.set(now.restarts);
+    plugin.fuel.set(now.fuel);
+    plugin.passed_over.set(now.poisoned + now.skipped);
+    plugin.memory_bytes.set(now.memory_bytes as u64);
+    for (kind, count) in &now.faults {
+        let more = count - before.faults.get(kind).copied().unwrap_or_default();
+        for _ in 0..more {
+            plugin.note_fault(fault_kind(kind), at_ms, now.last_fault.as_deref().unwrap_or_default());
+        }
+    }
+    plugin.set_state(match now.rests_until_ms {
+        Some(until_ms) => PluginState::Quarantined { until_ms },
+        None => PluginState::Running,
+    });
+    before.clone_from(now);
+}
+
+fn fault_kind(kind: &str) -> FaultKind {
+    match kind {
+        "deadline" => FaultKind::Deadline,
+        "fuel" => FaultKind::Fuel,
+        "memory" => FaultKind::Memory,
+        "oversized" => FaultKind::OversizedAnswer,
+        "bad_answer" => FaultKind::BadAnswer,
+        _ => FaultKind::Trap,
+    }
+}
+
+fn snapshots(checkpoint: &Checkpoint) -> Vec<(String, Snapshot)> {
+    let snapshot = |(name, saved): (&String, &SavedState)| {
+        let bytes = saved.state.clone()?;
+        Some((name.clone(), Snapshot { version: saved.state_version, bytes }))
+    };
+    checkpoint.plugins.iter().filter_map(snapshot).collect()
+}
+
+/// What the store kept, as the pipeline takes it.
+pub(super) fn restored(stored: &outbox::Checkpoint) -> Checkpoint {
+    let saved = |(name, snapshot): &(String, Snapshot)| {
+        (name.clone(), SavedState { state_version: snapshot.version, state: Some(snapshot.bytes.clone()) })
+    };
+    Checkpoint { offset: stored.offset, plugins: stored.plugins.iter().map(saved).collect() }
+}
