@@ -17,6 +17,7 @@ mod channels;
 mod fault;
 mod json;
 mod locate;
+mod names;
 mod outside;
 mod plugins;
 mod sections;

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use super::{
     AlertDefaults, Alerts, Rule, Severity,
     json::{self, Numbers},
-    sections::{Known, ms},
+    names::Known,
+    sections::ms,
     text::{self, quoted},
     walk::{Item, Section},
 };
@@ -128,7 +129,10 @@ fn condition(s: &mut Section<'_>, known: &Known<'_>) -> String {
             continue;
         };
         match key {
-            "markets" | "exclude" => drop(known.markets(&item)),
+            "markets" => {
+                known.markets(&item);
+            }
+            "exclude" => Known::excluded(&item),
             "when" if !item.value.is_table() => {
                 item.wrong("a table", "{ kind = \"cross\", level = 100_000_000 }")
             }

@@ -10,6 +10,9 @@ use super::{
     walk::{Item, Section},
 };
 
+/// Most channels of one file (chosen).
+const MAX_CHANNELS: usize = 200;
+
 /// What `kind` may be.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -21,7 +24,8 @@ enum Kind {
 /// All channels; `stdout` is there without being written.
 pub(super) fn read(section: &Section<'_>) -> Vec<Channel> {
     let mut channels = Vec::new();
-    for (span, name, item) in section.entries() {
+    let entries = if section.is_longer_than(MAX_CHANNELS) { Vec::new() } else { section.entries() };
+    for (span, name, item) in entries {
         check_name(&item, span, name, "channel");
         let kind = item.section().and_then(|s| channel(s, name));
         // A channel at fault keeps its name, so that those who refer to it are not faulted too.

@@ -6,11 +6,14 @@ use super::{
     Alerts, Bundled, Code, Input, Limits, Plugin,
     channels::check_name,
     json::{self, Numbers},
-    sections::{Known, ms},
+    names::Known,
+    sections::ms,
     text::{self, quoted},
     walk::{Item, Section},
 };
 
+/// Most plugins of one file (chosen: each has a thread and 16 MiB).
+const MAX_PLUGINS: usize = 200;
 /// The word for the stream as an input.
 const TRADES: &str = "trades";
 /// The plugin that gets the rules.
@@ -31,6 +34,9 @@ pub(super) fn read(
     conditions: &[String],
 ) -> Vec<Plugin> {
     let mut drafts = Vec::new();
+    if section.is_longer_than(MAX_PLUGINS) {
+        return Vec::new();
+    }
     for (span, name, item) in section.entries() {
         check_name(&item, span.clone(), name, "plugin");
         if name == TRADES {
@@ -101,7 +107,16 @@ const KEYS: [&str; 7] = ["bundled", "path", "input", "markets", "to", "config", 
 fn code(s: &mut Section<'_>, name: &str) -> Option<Code> {
     let words = Bundled::ALL.map(|b| (b.as_str(), b));
     match (s.get("bundled"), s.get("path")) {
-        (Some(item), None) => item.one_of(&words).map(Code::Bundled),
+        (Some(item), None) => {
+            let bundled = item.one_of(&words)?;
+            if name == ALERT && bundled != Bundled::Alert {
+                item.fault(
+                    "the plugin called alert gets the rules",
+                    "choose another name for this one".to_owned(),
+                );
+            }
+            Some(Code::Bundled(bundled))
+        }
         (None, Some(item)) => {
             let path = item.path()?;
             if let Err(why) = item.walk.outside.plugin_file(&path) {

@@ -1,8 +1,6 @@
 //! The whole file, section by section; the sections that describe the process are read here.
 
-use std::{
-    collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, path::Path, path::PathBuf, time::Duration,
-};
+use std::{net::SocketAddr, ops::RangeInclusive, path::Path, path::PathBuf, time::Duration};
 
 use toml::de::DeTable;
 
@@ -10,17 +8,12 @@ use super::{
     Config, Feed, FrameFormat, Log, LogFormat, LogLevel, Outside, Refused, Runtime, State, Status, Tape,
     alerts, channels,
     fault::{Fault, MAX_FAULTS, Source},
+    names::{self, Known},
     plugins,
-    text::quoted,
+    text::{self, quoted},
     url,
     walk::{Findings, Item, Section, Walk},
 };
-use crate::market::is_market_code;
-
-/// Most markets that are subscribed to: more than the venue lists, fewer than its frame limit.
-const MAX_MARKETS: usize = 1000;
-/// Example of a list of markets.
-pub(super) const MARKETS_EXAMPLE: &str = "[\"KRW-BTC\"]";
 
 /// A range of durations, in milliseconds.
 pub(super) const fn ms(from: u64, to: u64) -> RangeInclusive<Duration> {
@@ -106,68 +99,6 @@ fn root<'a>(walk: &'a Walk<'a>, table: &'a DeTable<'a>) -> Config {
     Config { feed, tape, state, status, log, runtime, plugins, alerts, channels, warnings, source }
 }
 
-/// The names that other sections may refer to.
-pub(super) struct Known<'a> {
-    channels: &'a [&'a str],
-    markets: &'a [String],
-}
-
-impl Known<'_> {
-    /// Names of channels, each of which exists.
-    pub(super) fn channels(&self, item: &Item<'_>) -> Option<Vec<String>> {
-        let mut names = Vec::new();
-        for (item, name) in item.strings("[\"stdout\"]")? {
-            if !self.channels.contains(&name) {
-                let help = super::text::suggest(name, self.channels, "channels of this file");
-                item.fault(format!("unknown channel {}", quoted(name)), help);
-            } else if names.iter().any(|n| n == name) {
-                item.fault(format!("channel {} is named twice", quoted(name)), None);
-            } else {
-                names.push(name.to_owned());
-            }
-        }
-        Some(names)
-    }
-
-    /// Market codes and globs, each of which matches a market of the feed.
-    pub(super) fn markets(&self, item: &Item<'_>) -> Option<Vec<String>> {
-        let mut globs = Vec::new();
-        for (item, glob) in item.strings("[\"KRW-*\"]")? {
-            self.check_glob(&item, glob);
-            globs.push(glob.to_owned());
-        }
-        if globs.is_empty() && item.value.as_array().is_some_and(|a| a.is_empty()) {
-            item.fault("an empty list matches nothing", "leave the key out for all markets".to_owned());
-        }
-        Some(globs)
-    }
-
-    fn check_glob(&self, item: &Item<'_>, glob: &str) {
-        if self.markets.is_empty() || self.markets.iter().any(|m| crate::market::glob_matches(glob, m)) {
-            return;
-        }
-        let upper = glob.to_ascii_uppercase();
-        if upper != glob {
-            let help = format!("market codes are upper case: {}", quoted(&upper));
-            return item.fault(format!("{} is not a market", quoted(glob)), help);
-        }
-        let near = super::text::nearest(glob, self.markets.iter().map(String::as_str));
-        let help = match near {
-            Some(code) => {
-                format!("did you mean {}? every market named here stands in feed.markets too", quoted(code))
-            }
-            None => format!("add it to feed.markets, which has {}", list_some(self.markets)),
-        };
-        item.fault(format!("{} matches no market of the feed", quoted(glob)), help);
-    }
-}
-
-fn list_some(words: &[String]) -> String {
-    const MOST: usize = 8;
-    let shown = words.iter().take(MOST).map(|w| quoted(w)).collect::<Vec<_>>().join(", ");
-    if words.len() > MOST { format!("{shown} and {} more", words.len() - MOST) } else { shown }
-}
-
 fn feed(mut s: Section<'_>) -> Feed {
     let d = Feed::default();
     let ping = s.get("ping_interval");
@@ -175,7 +106,7 @@ fn feed(mut s: Section<'_>) -> Feed {
     let pong = s.get("pong_timeout");
     let pong_timeout = pong.as_ref().and_then(|i| i.duration(ms(SECOND, 2 * HOUR))).unwrap_or(d.pong_timeout);
     if let Some(item) = ping.or(pong).filter(|_| ping_interval >= pong_timeout) {
-        let shown = super::text::show_duration;
+        let shown = text::show_duration;
         let message = format!(
             "ping_interval ({}) must be shorter than pong_timeout ({})",
             shown(ping_interval),
@@ -192,7 +123,7 @@ fn feed(mut s: Section<'_>) -> Feed {
     }
     let feed = Feed {
         url: s.or("url", d.url, |i| url::websocket(i)),
-        markets: s.or("markets", d.markets, markets),
+        markets: s.or("markets", d.markets, names::subscribed),
         format: s.or("format", d.format, |i| i.one_of(&formats())),
         ping_interval,
         pong_timeout,
@@ -209,47 +140,6 @@ fn feed(mut s: Section<'_>) -> Feed {
 fn formats() -> [(&'static str, FrameFormat); 4] {
     [FrameFormat::Default, FrameFormat::Simple, FrameFormat::JsonList, FrameFormat::SimpleList]
         .map(|f| (f.as_str(), f))
-}
-
-/// The codes to subscribe to: exact, each once.
-fn markets(item: &Item<'_>) -> Option<Vec<String>> {
-    let mut codes = Vec::new();
-    let mut seen = BTreeSet::new();
-    let all = item.strings(MARKETS_EXAMPLE)?;
-    if all.len() > MAX_MARKETS {
-        item.fault(format!("{} markets", all.len()), format!("at most {MAX_MARKETS} are accepted"));
-    }
-    for (item, code) in all {
-        if !is_market_code(code) {
-            let (message, help) = market_fault(code);
-            item.fault(message, help);
-        } else if seen.insert(code) {
-            codes.push(code.to_owned());
-        } else {
-            item.fault(format!("{} is named twice", quoted(code)), None);
-        }
-    }
-    if codes.is_empty() && item.value.as_array().is_some_and(|a| a.is_empty()) {
-        item.fault("an empty list subscribes to nothing", format!("write {MARKETS_EXAMPLE}"));
-    }
-    Some(codes)
-}
-
-/// What is wrong with `code`, and what was probably meant.
-fn market_fault(code: &str) -> (String, Option<String>) {
-    if code.contains('*') {
-        let help =
-            "write every market; patterns are accepted in the markets of plugins and alerts".to_owned();
-        return (format!("the feed cannot resolve the pattern {}", quoted(code)), Some(help));
-    }
-    let upper = code.to_ascii_uppercase().replace(['/', '_', ' '], "-");
-    let turned = upper.split_once('-').map(|(a, b)| format!("{b}-{a}"));
-    let help = match turned {
-        _ if upper != code && is_market_code(&upper) => format!("did you mean {}?", quoted(&upper)),
-        Some(turned) if is_market_code(&turned) => format!("did you mean {}?", quoted(&turned)),
-        _ => "a market is QUOTE-BASE, like \"KRW-BTC\"".to_owned(),
-    };
-    (format!("{} is not a market code", quoted(code)), Some(help))
 }
 
 fn tape(mut s: Section<'_>) -> Tape {

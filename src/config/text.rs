@@ -82,7 +82,7 @@ const SIZE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB"
 /// What would be accepted instead.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = text.get(number.len()..).unwrap_or("").trim_start();
+    let unit = text.get(number.len()..).unwrap_or("");
     if unit.is_empty() && !number.is_empty() {
         return Err(format!("write its unit: \"{number}MiB\", \"{number}KiB\", \"{number}B\""));
     }
@@ -104,8 +104,10 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 
 /// `bytes` as it would be written.
 pub(super) fn show_size(bytes: u64) -> String {
-    let (unit, scale) =
-        SIZE_UNITS.into_iter().find(|(_, scale)| bytes >= *scale && bytes % scale == 0).unwrap_or(("B", 1));
+    let (unit, scale) = SIZE_UNITS
+        .into_iter()
+        .find(|(_, scale)| bytes >= *scale && bytes.is_multiple_of(*scale))
+        .unwrap_or(("B", 1));
     format!("{}{unit}", bytes / scale)
 }
 
@@ -122,7 +124,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// "did you mean" when there is a near word, and what is accepted.
-pub(super) fn suggest<'a>(word: &str, candidates: &[&'a str], what: &str) -> Option<String> {
+pub(super) fn suggest(word: &str, candidates: &[&str], what: &str) -> Option<String> {
     let meant = nearest(word, candidates.iter().copied()).map(|c| format!("did you mean `{c}`? "));
     let list = candidates.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
     match (meant, candidates.is_empty()) {
@@ -144,4 +146,81 @@ pub(super) fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         && name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_whole_numbers_with_units() {
+        let check = |text: &str, expect: Result<u64, &str>| match (duration(text), expect) {
+            (Ok(found), Ok(ms)) => assert_eq!(found, Duration::from_millis(ms), "{text}"),
+            (Err(found), Err(part)) => assert!(found.contains(part), "{text}: {found}"),
+            (found, _) => panic!("{text}: {found:?}"),
+        };
+        check("20s", Ok(20_000));
+        check("250ms", Ok(250));
+        check("1h30m", Ok(5_400_000));
+        check("1d2h3m4s5ms", Ok(93_784_005));
+        check("0s", Ok(0));
+        check("90m", Ok(5_400_000));
+        check("20", Err("\"20s\""));
+        for nonsense in [
+            "",
+            "s",
+            "1.5s",
+            "-1s",
+            "1s1m",
+            "1s1s",
+            "1 s",
+            "1S",
+            "18446744073709551616s",
+            "9999999999999999d",
+            "일s",
+        ] {
+            check(nonsense, Err("like \"90s\""));
+        }
+    }
+
+    #[test]
+    fn sizes_are_one_whole_number_with_one_unit() {
+        let check = |text: &str, expect: Result<u64, &str>| match (size(text), expect) {
+            (Ok(found), Ok(bytes)) => assert_eq!(found, bytes, "{text}"),
+            (Err(found), Err(part)) => assert!(found.contains(part), "{text}: {found}"),
+            (found, _) => panic!("{text}: {found:?}"),
+        };
+        check("100B", Ok(100));
+        check("64KiB", Ok(65_536));
+        check("2GiB", Ok(2 << 30));
+        check("64", Err("\"64MiB\""));
+        check("64MB", Err("did you mean \"64MiB\"?"));
+        check("64k", Err("did you mean \"64KiB\"?"));
+        for nonsense in ["", "MiB", "16 MiB", "1.5MiB", "-1MiB", "1TiB", "1MiB1KiB", "99999999999GiB"] {
+            check(nonsense, Err("like \"16MiB\""));
+        }
+    }
+
+    #[test]
+    fn quantities_are_shown_as_they_would_be_written() {
+        for seed in 0..500 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let (time, bytes) =
+                (Duration::from_millis(rng.u64(0..1 << 40)), rng.u64(0..1 << 50) >> rng.u8(0..40));
+            assert_eq!(duration(&show_duration(time)), Ok(time), "seed {seed}");
+            assert_eq!(size(&show_size(bytes)), Ok(bytes), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_near_word_is_found_and_a_far_one_is_not() {
+        let check =
+            |word, expect| assert_eq!(nearest(word, ["markets", "memory", "to", "id"]), expect, "{word}");
+        check("market", Some("markets"));
+        check("MEMORY", Some("memory"));
+        check("memroy", Some("memory"));
+        check("ot", Some("to"));
+        check("url", None);
+        check("", None);
+    }
 }

@@ -327,6 +327,15 @@ impl<'a> Section<'a> {
         entries
     }
 
+    /// Whether there are more than `most` keys; faulted then.
+    pub(super) fn is_longer_than(&self, most: usize) -> bool {
+        let count = self.table.map_or(0, |t| t.len());
+        if count > most {
+            self.fault(format!("{count} entries in [{}]", self.path), format!("at most {most} are accepted"));
+        }
+        count > most
+    }
+
     pub(super) fn fault(&self, message: impl Into<String>, help: impl Into<Option<String>>) {
         self.walk.fault(self.span.clone(), &self.path, message.into(), help.into());
     }
