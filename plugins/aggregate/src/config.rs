@@ -103,17 +103,17 @@ pub fn read(value: &Value) -> Result<Config, Vec<ConfigFault>> {
     let lists = [table.get("bars").is_some(), table.get("vwap").is_some()];
     let mut bars = table.list("bars", |item, path, faults| {
         let mut bar = Object::new(item, path, faults);
-        let read = read_bar(&mut bar, lateness);
+        let read = if bar.is_table() { read_bar(&mut bar, lateness) } else { None };
         bar.finish();
         read
     });
     let vwaps = table.list("vwap", |item, path, faults| {
         let mut vwap = Object::new(item, path, faults);
-        let read = read_vwap(&mut vwap);
+        let read = if vwap.is_table() { read_vwap(&mut vwap) } else { None };
         vwap.finish();
         read
     });
-    if lists == [false, false] {
+    if lists == [false, false] && table.is_table() {
         bars = read_bar(&mut table, lateness).map(|bar| vec![bar]);
     } else if table.get("size").is_some() {
         let help = "write it into a table of `bars`, or leave `bars` and `vwap` out";
@@ -326,6 +326,14 @@ mod tests {
     #[test]
     fn every_fault_is_told_at_its_place() {
         check(json!({}), &[": `size` is missing"]);
+        check(json!(1), &[": expected a table, found the number 1"]);
+        check(
+            json!({ "bars": [1], "vwap": [""] }),
+            &[
+                "/bars/0: expected a table, found the number 1",
+                "/vwap/0: expected a table, found the text \"\"",
+            ],
+        );
         check(json!({ "sise": "1m" }), &[": `size` is missing", "/sise: unknown key `sise`"]);
         check(
             json!({ "bars": [{ "size": "7m", "emit": "fnal" }, { "size": "1m", "late": 3, "keep_partial": 1 }], "idle_lag": "x" }),

@@ -26,7 +26,7 @@ enum Step {
 
 fn step(text: &str) -> Step {
     let (market, text) = text.split_once('@').map_or((0, text), |(m, rest)| (m.parse().unwrap(), rest));
-    let ms = |t: &str| (t.parse::<f64>().unwrap() * 1000.0) as i64;
+    let ms = |t: &str| (t.parse::<f64>().unwrap() * 1000.0).round() as i64;
     let (at, what) = text.split_once(':').unwrap();
     if at == "gap" || at == "filled" {
         let (from, to) = what.split_once('-').unwrap();

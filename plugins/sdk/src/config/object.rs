@@ -67,7 +67,14 @@ impl<'v, 'f> Object<'v, 'f> {
         self.optional(key, read)
     }
 
-    /// Reads a table under `key`, if it is there, with a walker of its own.
+    /// Whether there is a table to walk at all; that there is none has been reported.
+    #[must_use]
+    pub fn is_table(&self) -> bool {
+        self.entries.is_some()
+    }
+
+    /// Reads a table under `key`, if it is there, with a walker of its own. `read` is not asked
+    /// about something that is no table.
     pub fn table<T>(
         &mut self,
         key: &'static str,
@@ -76,7 +83,7 @@ impl<'v, 'f> Object<'v, 'f> {
         let value = self.get(key)?;
         let path = self.path_of(key);
         let mut inner = Object::new(value, path, self.faults);
-        let yielded = read(&mut inner);
+        let yielded = if inner.is_table() { read(&mut inner) } else { None };
         inner.finish();
         yielded
     }
