@@ -3,6 +3,8 @@
 //! The library exists so that tests and benches use the real modules; ARCHITECTURE.md shows the
 //! rooms in the order in which data meets them.
 
+pub mod alert;
+pub mod delivery;
 pub mod entry;
 pub mod market;
 pub mod trade;
