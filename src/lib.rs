@@ -4,6 +4,7 @@
 //! rooms in the order in which data meets them.
 
 pub mod alert;
+pub mod delivery;
 pub mod entry;
 pub mod market;
 pub mod trade;

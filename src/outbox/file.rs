@@ -1,0 +1,271 @@
+//! The store on disk: one redb file in `state.dir`.
+//!
+//! One write transaction is one commit; redb keeps the last whole one through a kill or a power
+//! cut, and checksums every page. Commits that carry deliveries or policy state are forced to
+//! disk before they return. A commit that only moves the offset, and settling, are not: they
+//! become durable with the next forced one, and one of them is forced when the last is [`RELAXED`]
+//! ago. What is lost of them with power is derived or sent again under the same ids.
+//!
+//! Keeps: [commit-is-atomic] [bounded]
+
+mod tables;
+
+use super::{
+    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settle, Settled, Snapshot, Store, StoreError,
+};
+use crate::delivery::Delivery;
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tables::{CHECKPOINTS, DEAD, FORMAT, GONE, IDS, META, POLICIES, QUEUE, Queues, SNAPSHOTS, decode, place};
+use tokio::sync::watch;
+
+/// Ids that one call of [`Store::prune`] forgets at most: it holds the write lock.
+const PRUNE_PAGE: usize = 5_000;
+
+/// Memory that redb may use for pages. The default of 1 GiB is not what a small server has.
+const CACHE_BYTES: usize = 8 * 1024 * 1024;
+
+/// How much relaxed work a power cut may undo. Chosen: a forced commit costs some ms of a disk.
+const RELAXED: Duration = Duration::from_secs(1);
+
+/// The store on disk.
+#[derive(Debug)]
+pub struct FileStore {
+    database: Database,
+    path: PathBuf,
+    limits: Limits,
+    changes: watch::Sender<u64>,
+    /// When a commit was last forced to disk. Measures a duration, tells no time.
+    forced: Mutex<Instant>,
+}
+
+impl FileStore {
+    /// Opens `outbox.redb` in `dir`, and makes both where they are not there.
+    ///
+    /// # Errors
+    /// When another process has it, a newer program wrote it, it is damaged, or the disk fails.
+    pub fn open(dir: &Path, limits: Limits) -> Result<Self, StoreError> {
+        let path = dir.join("outbox.redb");
+        let io = |error: std::io::Error| place(&path, "creating", &redb::Error::Io(error));
+        std::fs::create_dir_all(dir).map_err(io)?;
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create(&path)
+            .map_err(|error| place(&path, "opening", &error.into()))?;
+        let store = Self {
+            database,
+            path,
+            limits,
+            changes: watch::Sender::new(0),
+            forced: Mutex::new(Instant::now()),
+        };
+        store.prepare()?;
+        Ok(store)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the tables and refuses a format that is not ours.
+    fn prepare(&self) -> Result<(), StoreError> {
+        let found = self.write("preparing", Durability::Immediate, |txn| {
+            tables::create(txn)?;
+            let mut meta = txn.open_table(META)?;
+            let found = meta.get("format")?.map(|v| v.value());
+            if found.is_none() {
+                meta.insert("format", FORMAT)?;
+            }
+            Ok(found)
+        })?;
+        match found {
+            Some(found) if found > FORMAT => {
+                Err(StoreError::Newer { path: self.path.clone(), found, known: FORMAT })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write<T>(
+        &self,
+        doing: &'static str,
+        durability: Durability,
+        change: impl FnOnce(&redb::WriteTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        let run = || {
+            let mut txn = self.database.begin_write()?;
+            // The lock is held over the commit: the write transaction excludes others anyway.
+            let mut forced = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
+            let force = matches!(durability, Durability::Immediate) || forced.elapsed() >= RELAXED;
+            txn.set_durability(if force { Durability::Immediate } else { Durability::None })?;
+            let value = change(&txn)?;
+            txn.commit()?;
+            if force {
+                *forced = Instant::now();
+            }
+            Ok(value)
+        };
+        run().map_err(|error| place(&self.path, doing, &error))
+    }
+
+    fn read<T>(
+        &self,
+        look: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        let run = || look(&self.database.begin_read()?);
+        run().map_err(|error| place(&self.path, "reading", &error))
+    }
+}
+
+impl Store for FileStore {
+    fn checkpoint(&self, pipeline: &str) -> Result<Option<Checkpoint>, StoreError> {
+        self.read(|txn| {
+            let checkpoints = txn.open_table(CHECKPOINTS)?;
+            let Some(row) = checkpoints.get(pipeline)? else { return Ok(None) };
+            let (tape_id, offset) = row.value();
+            let mut plugins = Vec::new();
+            for entry in txn.open_table(SNAPSHOTS)?.range((pipeline, "")..)? {
+                let (key, value) = entry?;
+                let (owner, name) = key.value();
+                if owner != pipeline {
+                    break;
+                }
+                let (version, bytes) = value.value();
+                plugins.push((name.to_owned(), Snapshot { version, bytes: bytes.to_owned() }));
+            }
+            let policy = txn.open_table(POLICIES)?.get(pipeline)?.map(|v| v.value().to_owned());
+            Ok(Some(Checkpoint { pipeline: pipeline.to_owned(), tape_id, offset, plugins, policy }))
+        })
+    }
+
+    fn commit(&self, checkpoint: &Checkpoint, deliveries: &[Delivery]) -> Result<Committed, StoreError> {
+        let relaxed = deliveries.is_empty() && checkpoint.policy.is_none();
+        let durability = if relaxed { Durability::None } else { Durability::Immediate };
+        let done = self.write("committing to", durability, |txn| {
+            let Checkpoint { pipeline, tape_id, offset, plugins, policy } = checkpoint;
+            txn.open_table(CHECKPOINTS)?.insert(pipeline.as_str(), (*tape_id, *offset))?;
+            if !plugins.is_empty() {
+                let mut snapshots = txn.open_table(SNAPSHOTS)?;
+                for (name, Snapshot { version, bytes }) in plugins {
+                    snapshots.insert((pipeline.as_str(), name.as_str()), (*version, bytes.as_slice()))?;
+                }
+            }
+            if let Some(policy) = policy {
+                txn.open_table(POLICIES)?.insert(pipeline.as_str(), policy.as_slice())?;
+            }
+            if deliveries.is_empty() {
+                return Ok(Committed::default());
+            }
+            let mut queues = Queues::open(txn, self.limits)?;
+            let mut done = Committed::default();
+            for delivery in deliveries {
+                queues.push(delivery, &mut done)?;
+            }
+            Ok(done)
+        })?;
+        if done.queued > 0 {
+            self.changes.send_modify(|n| *n += 1);
+        }
+        Ok(done)
+    }
+
+    fn page(&self, channel: &str, from: u64, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.read(|txn| {
+            let queue = txn.open_table(QUEUE)?;
+            let mut heads = Vec::new();
+            for entry in queue.range((channel, from)..=(channel, u64::MAX))?.take(limit) {
+                let (key, value) = entry?;
+                let (lane, attempt, next_at_ms, _) = value.value();
+                heads.push(Head { seq: key.value().1, lane: lane.to_owned(), attempt, next_at_ms });
+            }
+            Ok(heads)
+        })
+    }
+
+    fn delivery(&self, channel: &str, seq: u64) -> Result<Option<Delivery>, StoreError> {
+        self.read(|txn| {
+            let queue = txn.open_table(QUEUE)?;
+            queue.get((channel, seq))?.map(|row| decode(row.value().3)).transpose()
+        })
+    }
+
+    fn settle(
+        &self,
+        channel: &str,
+        settled: &[Settled],
+        now_ms: i64,
+    ) -> Result<Vec<Option<Head>>, StoreError> {
+        self.write("settling in", Durability::None, |txn| {
+            let mut queues = Queues::open(txn, self.limits)?;
+            let mut next = Vec::with_capacity(settled.len());
+            for Settled { seq, lane, settle } in settled {
+                match settle {
+                    Settle::Sent => drop(queues.sent(channel, *seq, now_ms)?),
+                    Settle::Dead { reason } => queues.dead(channel, *seq, reason, now_ms)?,
+                    Settle::Again { attempt, next_at_ms } => {
+                        queues.again(channel, *seq, *attempt, *next_at_ms)?;
+                    }
+                }
+                next.push(queues.next_of(channel, lane)?);
+            }
+            Ok(next)
+        })
+    }
+
+    fn prune(&self, now_ms: i64) -> Result<u64, StoreError> {
+        self.write("pruning", Durability::None, |txn| {
+            let (mut gone, mut ids) = (txn.open_table(GONE)?, txn.open_table(IDS)?);
+            let mut old = Vec::new();
+            for entry in gone.range(..(now_ms - HORIZON_MS, ""))?.take(PRUNE_PAGE) {
+                let (key, _) = entry?;
+                let (at_ms, id) = key.value();
+                old.push((at_ms, id.to_owned()));
+            }
+            for (at_ms, id) in &old {
+                gone.remove((*at_ms, id.as_str()))?;
+                ids.remove(id.as_str())?;
+            }
+            Ok(old.len() as u64)
+        })
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        self.write("flushing", Durability::Immediate, |_| Ok(()))
+    }
+
+    fn queued(&self) -> Result<u64, StoreError> {
+        self.read(|txn| Ok(txn.open_table(QUEUE)?.len()?))
+    }
+
+    fn channels(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|txn| {
+            let queue = txn.open_table(QUEUE)?;
+            let mut channels: Vec<String> = Vec::new();
+            // From one channel to the next, without reading what lies between.
+            while let Some(entry) = match channels.last() {
+                None => queue.first()?,
+                Some(last) => queue.range((last.as_str(), u64::MAX)..)?.next().transpose()?,
+            } {
+                channels.push(entry.0.value().0.to_owned());
+            }
+            Ok(channels)
+        })
+    }
+
+    fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        self.read(|txn| {
+            let dead = txn.open_table(DEAD)?;
+            dead.iter()?.rev().take(limit).map(|entry| decode(entry?.1.value())).collect()
+        })
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

@@ -1,0 +1,227 @@
+//! A store that ends with the process: for runs without `state.dir`, for the demo and for tests.
+//!
+//! Keeps: [commit-is-atomic] [bounded]
+
+use super::{
+    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settle, Settled, Store, StoreError,
+};
+use crate::delivery::Delivery;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+
+#[derive(Debug)]
+struct Row {
+    attempt: u32,
+    next_at_ms: i64,
+    delivery: Delivery,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    next_seq: u64,
+    rows: BTreeMap<u64, Row>,
+    lanes: BTreeMap<String, BTreeSet<u64>>,
+}
+
+impl Queue {
+    fn head(&self, seq: u64) -> Option<Head> {
+        let row = self.rows.get(&seq)?;
+        let (attempt, next_at_ms) = (row.attempt, row.next_at_ms);
+        Some(Head { seq, lane: row.delivery.lane.clone(), attempt, next_at_ms })
+    }
+
+    fn push(&mut self, delivery: &Delivery) {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        self.lanes.entry(delivery.lane.clone()).or_default().insert(seq);
+        self.rows.insert(seq, Row { attempt: 0, next_at_ms: 0, delivery: delivery.clone() });
+    }
+
+    fn remove(&mut self, seq: u64) -> Option<Delivery> {
+        let delivery = self.rows.remove(&seq)?.delivery;
+        if let Some(lane) = self.lanes.get_mut(&delivery.lane) {
+            lane.remove(&seq);
+            if lane.is_empty() {
+                self.lanes.remove(&delivery.lane);
+            }
+        }
+        Some(delivery)
+    }
+
+    fn next_of(&self, lane: &str) -> Option<Head> {
+        self.head(*self.lanes.get(lane)?.first()?)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    checkpoints: HashMap<String, Checkpoint>,
+    queues: BTreeMap<String, Queue>,
+    /// When the message left the queue; `None` while it is in it.
+    ids: HashMap<String, Option<i64>>,
+    gone: VecDeque<(i64, String)>,
+    dead: VecDeque<DeadLetter>,
+}
+
+impl Inner {
+    fn bury(&mut self, delivery: Delivery, reason: String, at_ms: i64, limit: u64) {
+        self.leave(&delivery.notification_id, at_ms);
+        self.dead.push_back(DeadLetter { reason, at_ms, delivery });
+        while self.dead.len() as u64 > limit {
+            self.dead.pop_front();
+        }
+    }
+
+    fn leave(&mut self, id: &str, at_ms: i64) {
+        self.ids.insert(id.to_owned(), Some(at_ms));
+        self.gone.push_back((at_ms, id.to_owned()));
+    }
+}
+
+/// The store in memory.
+#[derive(Debug)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+    limits: Limits,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new(Limits::MEMORY)
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { inner: Mutex::default(), limits, changes: watch::Sender::new(0) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // No code under the lock can panic half-way through a change.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn checkpoint(&self, pipeline: &str) -> Result<Option<Checkpoint>, StoreError> {
+        Ok(self.lock().checkpoints.get(pipeline).cloned())
+    }
+
+    fn commit(&self, checkpoint: &Checkpoint, deliveries: &[Delivery]) -> Result<Committed, StoreError> {
+        let mut inner = self.lock();
+        let mut done = Committed::default();
+        for delivery in deliveries {
+            if inner.ids.contains_key(&delivery.notification_id) {
+                done.known += 1;
+                continue;
+            }
+            inner.ids.insert(delivery.notification_id.clone(), None);
+            let queue = inner.queues.entry(delivery.channel.clone()).or_default();
+            queue.push(delivery);
+            done.queued += 1;
+            if queue.rows.len() as u64 > self.limits.queued_per_channel
+                && let Some(oldest) = queue.rows.keys().next().copied().and_then(|seq| queue.remove(seq))
+            {
+                let at_ms = delivery.at_ms;
+                inner.bury(oldest, "the outbox was full".to_owned(), at_ms, self.limits.dead);
+                done.overflowed += 1;
+            }
+        }
+        let kept = inner.checkpoints.entry(checkpoint.pipeline.clone()).or_default();
+        kept.pipeline.clone_from(&checkpoint.pipeline);
+        kept.tape_id = checkpoint.tape_id;
+        kept.offset = checkpoint.offset;
+        for (name, snapshot) in &checkpoint.plugins {
+            match kept.plugins.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => known.clone_from(snapshot),
+                None => kept.plugins.push((name.clone(), snapshot.clone())),
+            }
+        }
+        kept.plugins.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if checkpoint.policy.is_some() {
+            kept.policy.clone_from(&checkpoint.policy);
+        }
+        drop(inner);
+        if done.queued > 0 {
+            self.changes.send_modify(|n| *n += 1);
+        }
+        Ok(done)
+    }
+
+    fn page(&self, channel: &str, from: u64, limit: usize) -> Result<Vec<Head>, StoreError> {
+        let inner = self.lock();
+        let Some(queue) = inner.queues.get(channel) else { return Ok(Vec::new()) };
+        Ok(queue.rows.range(from..).take(limit).filter_map(|(seq, _)| queue.head(*seq)).collect())
+    }
+
+    fn delivery(&self, channel: &str, seq: u64) -> Result<Option<Delivery>, StoreError> {
+        let inner = self.lock();
+        Ok(inner.queues.get(channel).and_then(|q| q.rows.get(&seq)).map(|row| row.delivery.clone()))
+    }
+
+    fn settle(
+        &self,
+        channel: &str,
+        settled: &[Settled],
+        now_ms: i64,
+    ) -> Result<Vec<Option<Head>>, StoreError> {
+        let mut inner = self.lock();
+        let mut next = Vec::with_capacity(settled.len());
+        for Settled { seq, lane, settle } in settled {
+            let Some(queue) = inner.queues.get_mut(channel) else { continue };
+            if let Settle::Again { attempt, next_at_ms } = settle {
+                if let Some(row) = queue.rows.get_mut(seq) {
+                    (row.attempt, row.next_at_ms) = (*attempt, *next_at_ms);
+                }
+                next.push(queue.next_of(lane));
+                continue;
+            }
+            let gone = queue.remove(*seq);
+            next.push(queue.next_of(lane));
+            match (gone, settle) {
+                (Some(delivery), Settle::Dead { reason }) => {
+                    inner.bury(delivery, reason.clone(), now_ms, self.limits.dead);
+                }
+                (Some(delivery), _) => inner.leave(&delivery.notification_id, now_ms),
+                (None, _) => {}
+            }
+        }
+        Ok(next)
+    }
+
+    fn prune(&self, now_ms: i64) -> Result<u64, StoreError> {
+        let mut inner = self.lock();
+        let mut pruned = 0;
+        while let Some((_, id)) = inner.gone.pop_front_if(|(at_ms, _)| *at_ms < now_ms - HORIZON_MS) {
+            inner.ids.remove(&id);
+            pruned += 1;
+        }
+        Ok(pruned)
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn queued(&self) -> Result<u64, StoreError> {
+        Ok(self.lock().queues.values().map(|q| q.rows.len() as u64).sum())
+    }
+
+    fn channels(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.lock().queues.iter().filter(|(_, q)| !q.rows.is_empty()).map(|(c, _)| c.clone()).collect())
+    }
+
+    fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        Ok(self.lock().dead.iter().rev().take(limit).cloned().collect())
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

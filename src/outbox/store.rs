@@ -1,0 +1,193 @@
+//! The store's contract, which the file and the memory variant keep alike.
+//!
+//! Numbers of deliveries (`seq`) count up per channel and are never given out twice, so that a
+//! reader with a cursor meets each delivery once. Nothing here loads more than a page.
+
+use super::StoreError;
+use crate::delivery::Delivery;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// How long the id of a delivered or dead message is remembered: deriving it again within this
+/// time changes nothing. Chosen: as far back as the venue's REST goes.
+pub const HORIZON_MS: i64 = 7 * 24 * 3600 * 1000;
+
+/// What a plugin wants to outlive it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The plugin's own version of the bytes.
+    pub version: u32,
+    /// As the plugin wrote them.
+    pub bytes: Vec<u8>,
+}
+
+/// Where a pipeline stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The tape to which `offset` belongs.
+    pub tape_id: u128,
+    /// The next offset to be read.
+    pub offset: u64,
+    /// By plugin name. Committing keeps what the store has of plugins that are not named here.
+    pub plugins: Vec<(String, Snapshot)>,
+    /// The policy's state. Committing `None` keeps what the store has.
+    pub policy: Option<Vec<u8>>,
+}
+
+/// What a commit did with the deliveries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Queued.
+    pub queued: u64,
+    /// Known already, by their ids: nothing was changed.
+    pub known: u64,
+    /// Older ones that became dead letters because their channel's queue was full.
+    pub overflowed: u64,
+}
+
+/// Bounds of a store. [bounded]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Undelivered messages of one channel; beyond it the oldest become dead letters.
+    pub queued_per_channel: u64,
+    /// Dead letters; beyond it the oldest are forgotten.
+    pub dead: u64,
+}
+
+impl Limits {
+    /// For a store on disk. Chosen, not measured: a channel that is down for a week at one alert
+    /// a second fits.
+    pub const FILE: Self = Self { queued_per_channel: 1_000_000, dead: 10_000 };
+    /// For a store in memory: some 50 MB at the very most.
+    pub const MEMORY: Self = Self { queued_per_channel: 20_000, dead: 1_000 };
+}
+
+/// A queued delivery without its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its number within the channel.
+    pub seq: u64,
+    /// Its lane.
+    pub lane: String,
+    /// How often it was tried.
+    pub attempt: u32,
+    /// Not to be tried before, ms since the Unix epoch.
+    pub next_at_ms: i64,
+}
+
+/// What became of a delivery that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settle {
+    /// Delivered.
+    Sent,
+    /// To be tried again.
+    Again {
+        /// How often it was tried.
+        attempt: u32,
+        /// Not before, ms since the Unix epoch.
+        next_at_ms: i64,
+    },
+    /// Given up.
+    Dead {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// [`Settle`] for one delivery of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Its number.
+    pub seq: u64,
+    /// Its lane.
+    pub lane: String,
+    /// What became of it.
+    pub settle: Settle,
+}
+
+/// A delivery that was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// Why.
+    pub reason: String,
+    /// When, ms since the Unix epoch.
+    pub at_ms: i64,
+    /// The message.
+    pub delivery: Delivery,
+}
+
+/// Keeps checkpoints and deliveries. Shared by the pipelines' threads and the sender.
+pub trait Store: Send + Sync {
+    /// The last committed checkpoint of a pipeline, with every snapshot.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn checkpoint(&self, pipeline: &str) -> Result<Option<Checkpoint>, StoreError>;
+
+    /// Commits a checkpoint and what came of it, all or nothing. A delivery whose id is known is
+    /// passed over. Returns when it is safe to act on it: with deliveries or policy state, when it
+    /// is on disk; a bare offset may be lost with power, and then is derived again. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is kept then.
+    fn commit(&self, checkpoint: &Checkpoint, deliveries: &[Delivery]) -> Result<Committed, StoreError>;
+
+    /// Queued deliveries of a channel from number `from` on, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn page(&self, channel: &str, from: u64, limit: usize) -> Result<Vec<Head>, StoreError>;
+
+    /// The message of a queued delivery; `None` when it is no longer queued.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn delivery(&self, channel: &str, seq: u64) -> Result<Option<Delivery>, StoreError>;
+
+    /// Settles deliveries of a channel, and yields for each the next of its lane where it left
+    /// the queue. Not forced to disk: what is lost with power is sent again under the same id.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn settle(
+        &self,
+        channel: &str,
+        settled: &[Settled],
+        now_ms: i64,
+    ) -> Result<Vec<Option<Head>>, StoreError>;
+
+    /// Forgets ids older than [`HORIZON_MS`], at most some thousands at once; how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn prune(&self, now_ms: i64) -> Result<u64, StoreError>;
+
+    /// Forces everything to disk.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn flush(&self) -> Result<(), StoreError>;
+
+    /// How many deliveries are queued, over all channels.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn queued(&self) -> Result<u64, StoreError>;
+
+    /// Channels that have something queued, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn channels(&self) -> Result<Vec<String>, StoreError>;
+
+    /// The newest dead letters, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// Changes with every commit that queues something.
+    fn changes(&self) -> watch::Receiver<u64>;
+}
