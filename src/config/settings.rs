@@ -255,7 +255,7 @@ pub struct Plugin {
 }
 
 /// Where a plugin's code is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// Comes with the program.
     Bundled(Bundled),
@@ -264,7 +264,7 @@ pub enum Code {
 }
 
 /// The plugins that come with the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Bundled {
     /// Rules.
     Alert,

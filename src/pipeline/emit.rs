@@ -16,7 +16,9 @@ pub enum Emitted {
 }
 
 impl Emitted {
-    fn offset(&self) -> u64 {
+    /// Where on the tape its cause stands.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
         match self {
             Self::Alert(Raised {
                 trigger: Trigger::Trade { offset, .. } | Trigger::Tick { offset, .. },

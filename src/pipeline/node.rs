@@ -71,6 +71,12 @@ pub struct Incident {
 pub struct Counts {
     /// Calls into the guest.
     pub calls: u64,
+    /// Instructions it executed, about.
+    pub fuel: u64,
+    /// Time spent in calls, ns: a stopwatch for people, which nothing decides by.
+    pub call_ns: u64,
+    /// The longest of them, ns.
+    pub call_ns_max: u64,
     /// Trades it was told.
     pub trades: u64,
     /// Trades that flowed on.
@@ -312,6 +318,10 @@ impl Node {
         match call(instance, told, codes) {
             Ok(answer) => {
                 self.counts.memory_bytes = instance.memory_bytes();
+                let (fuel, ns) = instance.last_cost();
+                self.counts.fuel += fuel;
+                self.counts.call_ns += ns;
+                self.counts.call_ns_max = self.counts.call_ns_max.max(ns);
                 if let Told::Trades(batch) = told {
                     self.counts.trades += batch.len() as u64;
                 }

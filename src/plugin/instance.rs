@@ -11,7 +11,10 @@ use super::contract::{
 use super::inspect::{Interfaces, interface};
 use super::limits::{Limits, Meter};
 use super::{EPOCH_TICK, Fault, LoadError, Plugin};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tradehook_decimal::Wide;
 use wasmtime::component::{ComponentType, Instance as Guest, Lift, Linker, Lower, TypedFunc};
 use wasmtime::{Store, StoreContextMut, Trap};
@@ -79,6 +82,7 @@ pub struct Instance {
     learn_markets: TypedFunc<(u32, Vec<Arc<str>>), ()>,
     snapshot: Option<TypedFunc<(), (Vec<u8>,)>>,
     markets_known: u32,
+    last_ns: u64,
     dead: bool,
 }
 
@@ -112,6 +116,7 @@ impl Instance {
             limits: limits.clone(),
             manifest: Manifest::default(),
             markets_known: 0,
+            last_ns: 0,
             dead: false,
         };
         let setup = Setup { name: name.to_owned(), config: config.to_owned() };
@@ -153,6 +158,12 @@ impl Instance {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.store.data().meter.used_bytes
+    }
+
+    /// What the last call cost: instructions, about, and ns of wall time.
+    #[must_use]
+    pub fn last_cost(&self) -> (u64, u64) {
+        (self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or_default()), self.last_ns)
     }
 
     /// What it logged since this was last asked, and how many lines were dropped.
@@ -252,7 +263,10 @@ impl Instance {
             return Err(Fault::Dead);
         }
         arm(&mut self.store, deadline, self.limits.fuel.saturating_mul(fuel_factor));
-        call(&mut self.store).map_err(|error| {
+        let started = Instant::now();
+        let answer = call(&mut self.store);
+        self.last_ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        answer.map_err(|error| {
             self.dead = true;
             sort(&error, &self.store, &self.limits, deadline)
         })

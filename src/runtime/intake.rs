@@ -177,7 +177,7 @@ impl Intake {
 
 impl Handler for Intake {
     fn subscription(&mut self) -> String {
-        self.subscription.lock().unwrap_or_else(PoisonError::into_inner).to_string()
+        self.subscription.lock().unwrap_or_else(PoisonError::into_inner).to_text()
     }
 
     fn frame(&mut self, received_at_ms: i64, payload: &[u8]) -> Verdict {
@@ -219,7 +219,8 @@ impl Handler for Intake {
 
     fn session(&mut self, event: SessionEvent) {
         let now = (self.wall_ms)();
-        let feed = self.status.feed();
+        let status = self.status.clone();
+        let feed = status.feed();
         match event {
             SessionEvent::Waiting { wait, .. } => {
                 let until = now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));

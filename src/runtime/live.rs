@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::{Config, Refused},
     feed::{self, ConnectError, FeedConfig, SystemClock, WallClock, WsConnector},
-    outbox::{self, FileStore, MemoryStore, Sender, Store, StoreError},
+    outbox::{self, FileStore, MemoryStore, Store, StoreError},
     pipeline::Checkpoint,
     plugin::{Host, LoadError},
     status::{self, Status, StatusError},

@@ -330,8 +330,8 @@ fn show_plugin(plugin: &PluginStatus, before: &mut Counts, now: &Counts, at_ms: 
     plugin.alerts.set(now.alerts);
     plugin.records.set(now.records);
     plugin.restarts.set(now.restarts);
-    plugin.fuel.set(now.fuel);
-    plugin.passed_over.set(now.poisoned + now.skipped);
+    plugin.call_ns.set(now.call_ns);
+    plugin.call_ns_max.raise(now.call_ns_max);
     plugin.memory_bytes.set(now.memory_bytes as u64);
     for (kind, count) in &now.faults {
         let more = count - before.faults.get(kind).copied().unwrap_or_default();

@@ -83,3 +83,5 @@ impl Plugin for AggregatePlugin {
         self.engine.load(state)
     }
 }
+
+tradehook_sdk::export!(AggregatePlugin: trades, ticks, gaps, state);

@@ -65,6 +65,8 @@ impl Plugin for BigTrades {
     }
 }
 
+tradehook_sdk::export!(BigTrades: trades, state);
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -73,3 +73,5 @@ impl Plugin for FilterPlugin {
         self.engine.load(state)
     }
 }
+
+tradehook_sdk::export!(FilterPlugin: trades, state);

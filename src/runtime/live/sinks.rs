@@ -1,0 +1,111 @@
+//! From `[channels]` to sinks, and the task that delivers to them.
+
+use super::{Options, Task};
+use crate::{
+    config::{ChannelKind, Config, LineFormat},
+    delivery::{Delivery, Outcome, Sink, system_clock},
+    outbox::{Channel, ChannelCounters, RetryPolicy, Sender, Store},
+    sink::{FileSettings, FileSink, Format, Secret, StdoutSink, WebhookSettings, WebhookSink},
+    status::Status,
+};
+use futures_util::future::BoxFuture;
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+use tracing::error;
+
+/// How often the sender's counters are shown.
+const SHOW: Duration = Duration::from_secs(1);
+
+/// Takes what is meant for a terminal that belongs to a live view; the view shows it itself.
+struct Silent;
+
+impl Sink for Silent {
+    fn deliver<'a>(&'a self, _: &'a Delivery) -> BoxFuture<'a, Outcome> {
+        Box::pin(async { Outcome::Delivered })
+    }
+}
+
+/// A channel that cannot be used as it is configured: its deliveries wait in the outbox.
+struct Unusable(String);
+
+impl Sink for Unusable {
+    fn deliver<'a>(&'a self, _: &'a Delivery) -> BoxFuture<'a, Outcome> {
+        let reason = self.0.clone();
+        Box::pin(async { Outcome::Broken { reason } })
+    }
+}
+
+pub(super) fn spawn(config: &Config, options: &Options, store: Arc<dyn Store>, status: Status) -> Task {
+    let channels = config.channels.iter().map(|c| channel(c.name.clone(), &c.kind, options)).collect();
+    let sender = Sender::new(store, system_clock(), channels, fastrand::u64(..));
+    let counters = sender.counters();
+    let grace = config.runtime.grace;
+    Task::spawn(|stop| async move {
+        let work = sender.run(stop.cancelled(), grace);
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                () = &mut work => break,
+                () = tokio::time::sleep(SHOW) => show(&status, &counters),
+            }
+        }
+        show(&status, &counters);
+    })
+}
+
+fn channel(name: String, kind: &ChannelKind, options: &Options) -> Channel {
+    let (sink, retry): (Arc<dyn Sink>, RetryPolicy) = match kind {
+        ChannelKind::Stdout { .. } if options.quiet_stdout => (Arc::new(Silent), RetryPolicy::local()),
+        ChannelKind::Stdout { format } => {
+            let format = match format {
+                LineFormat::Human => Format::Human,
+                LineFormat::Json => Format::Json,
+            };
+            (Arc::new(StdoutSink::new(format)), RetryPolicy::local())
+        }
+        ChannelKind::File { path, max_size, keep } => {
+            let settings = FileSettings {
+                path: path.clone(),
+                format: Format::Json,
+                max_size: *max_size,
+                keep: *keep,
+                fsync: false,
+            };
+            (Arc::new(FileSink::new(settings)), RetryPolicy::local())
+        }
+        ChannelKind::Webhook(hook) => {
+            let secret = hook.secret.as_ref().map(|secret| Secret::parse(secret.reveal())).transpose();
+            let sink = secret.map_err(|e| e.to_string()).and_then(|secret| {
+                let settings = WebhookSettings {
+                    url: hook.url.reveal().to_owned(),
+                    secret,
+                    timeout: hook.timeout,
+                    allow_private: hook.allow_private,
+                };
+                WebhookSink::new(settings, system_clock()).map_err(|e| e.to_string())
+            });
+            let sink: Arc<dyn Sink> = match sink {
+                Ok(sink) => Arc::new(sink),
+                Err(why) => {
+                    error!(channel = name, "the channel is of no use: {why}");
+                    Arc::new(Unusable(why))
+                }
+            };
+            (sink, RetryPolicy::webhook(hook.max_attempts))
+        }
+    };
+    Channel { name, sink, retry }
+}
+
+fn show(status: &Status, counters: &[(String, Arc<ChannelCounters>)]) {
+    for (name, counted) in counters {
+        let channel = status.channel(name);
+        channel.delivered.set(counted.delivered.load(Relaxed));
+        channel.retried.set(counted.retried.load(Relaxed));
+        channel.dead.set(counted.dead.load(Relaxed));
+        channel.queued.set(counted.in_flight.load(Relaxed));
+        channel.set_parked_until(counted.parked_until_ms.load(Relaxed));
+    }
+}

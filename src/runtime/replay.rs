@@ -1,0 +1,317 @@
+//! Replay: the same pipelines, fed from a recording as fast as they go.
+//!
+//! One thread and one order: a batch goes through every pipeline, and what came of it is written
+//! in the order of the tape. The recorded time is the only clock, so that two replays of one
+//! recording give the same bytes, in whatever batches they read it.
+//!
+//! Keeps: [time-enters-once] [one-way]
+
+use super::{
+    output::{Noted, Output},
+    plan::{self, Plan},
+};
+use crate::{
+    config::{Config, Refused},
+    delivery::Delivery,
+    entry::Entry,
+    market::Markets,
+    pipeline::{Counts, Emitted, Pipeline},
+    replay::{self, BadLines, Lines, Recording, received_at_ms},
+    tape::{Next, Reader, Tape, TapeError},
+    trade::{Flags, Trades},
+    upbit::{self, Event},
+};
+use std::{fmt, path::Path};
+
+/// Why a replay does not start or go on.
+#[derive(Debug)]
+pub enum ReplayError {
+    /// A plugin refuses to start.
+    Refused(Refused),
+    /// The recording.
+    Recording(replay::ReplayError),
+    /// The tape.
+    Tape(TapeError),
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refused) => f.write_str(&refused.render(false)),
+            Self::Recording(error) => error.fmt(f),
+            Self::Tape(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+/// What a replay came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Trades that were fed.
+    pub trades: u64,
+    /// Other entries of the tape.
+    pub entries: u64,
+    /// Alerts that plugins raised, before any policy.
+    pub alerts: u64,
+    /// Records that plugins emitted.
+    pub records: u64,
+    /// Messages for channels, as the live job would have sent them.
+    pub deliveries: u64,
+    /// Entries that the recording has lost.
+    pub lost: u64,
+    /// Lines that are no trades.
+    pub bad_lines: BadLines,
+    /// What each plugin did.
+    pub plugins: Vec<(String, Counts)>,
+}
+
+impl Summary {
+    /// Failed calls of all plugins.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.plugins.iter().flat_map(|(_, counts)| counts.faults.values()).sum()
+    }
+}
+
+/// Where a replay reads from.
+pub enum Source {
+    /// JSON lines.
+    Lines {
+        /// The file.
+        lines: Box<Lines>,
+        /// The markets in it, in order of first sight.
+        markets: Markets,
+        /// The offset that the next trade gets.
+        offset: u64,
+    },
+    /// A tape.
+    Tape {
+        /// The tape.
+        tape: Tape,
+        /// Where it is read.
+        reader: Reader,
+    },
+}
+
+impl Source {
+    /// Opens a recording: JSON lines, plain or zstd, or a tape.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, ReplayError> {
+        match Recording::open(path).map_err(ReplayError::Recording)? {
+            Recording::Lines(lines) => {
+                Ok(Self::Lines { lines: Box::new(lines), markets: Markets::default(), offset: 0 })
+            }
+            Recording::Tape(path) => {
+                let tape = Tape::open_read_only(&path).map_err(ReplayError::Tape)?;
+                let reader = tape.reader(tape.start());
+                Ok(Self::Tape { tape, reader })
+            }
+        }
+    }
+
+    /// How much there is, and how much of it has been read: bytes of a file, entries of a tape.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        match self {
+            Self::Lines { lines, .. } => (lines.total_bytes(), lines.consumed_bytes()),
+            Self::Tape { tape, reader } => (tape.end() - tape.start(), reader.position() - tape.start()),
+        }
+    }
+
+    fn learn(&self, pipeline: &mut Pipeline) {
+        let mut teach = |markets: &Markets| {
+            let known = pipeline.markets_known();
+            if known < markets.len() {
+                pipeline.learn_markets(markets.since(known));
+            }
+        };
+        match self {
+            Self::Lines { markets, .. } => teach(markets),
+            Self::Tape { tape, .. } => tape.with_markets(teach),
+        }
+    }
+
+    fn next(&mut self, max: usize, trades: &mut Trades) -> Result<Option<Next>, ReplayError> {
+        match self {
+            Self::Tape { reader, .. } => {
+                let next = reader.next(max, trades).map_err(ReplayError::Tape)?;
+                if next == Next::Trades {
+                    trades.flags.iter_mut().for_each(|flags| *flags |= Flags::REPLAY.0);
+                }
+                Ok((next != Next::Empty).then_some(next))
+            }
+            Self::Lines { lines, markets, offset } => {
+                trades.clear();
+                while trades.is_empty() {
+                    let read = lines
+                        .fill(max, |line| decode(line, markets, offset, trades))
+                        .map_err(ReplayError::Recording)?;
+                    if read == 0 {
+                        return Ok(None);
+                    }
+                }
+                Ok(Some(Next::Trades))
+            }
+        }
+    }
+}
+
+/// One line: its trades go to `trades`; what is not a trade is said.
+fn decode(line: &[u8], markets: &mut Markets, offset: &mut u64, trades: &mut Trades) -> Result<(), String> {
+    let mut wrong = None;
+    upbit::decode(line, 0, &mut |event| match event {
+        Event::Trade(event) => {
+            let (market, _) = markets.intern(&event.code);
+            let mut trade = event.to_trade(market, Flags::REPLAY);
+            trade.received_at_ms = received_at_ms(trade.traded_at_ms);
+            trades.push(*offset, &trade);
+            *offset += 1;
+        }
+        // A recording of a socket holds other frames too; they are not faults.
+        Event::Ignored { .. } | Event::Up => {}
+        Event::Error { name, .. } => wrong = Some(format!("an error of the venue: {name}")),
+        Event::Invalid { reason } => wrong = Some(reason.to_string()),
+    });
+    wrong.map_or(Ok(()), Err)
+}
+
+/// A replay under way.
+pub struct Replay {
+    source: Source,
+    pipelines: Vec<(Pipeline, Output)>,
+    batch: usize,
+    trades: Trades,
+    emitted: Vec<Emitted>,
+    deliveries: Vec<Delivery>,
+    summary: Summary,
+}
+
+impl Replay {
+    /// Starts every plugin of `plan` afresh.
+    ///
+    /// # Errors
+    /// What a plugin refuses, at its place in the file.
+    pub fn start(config: &Config, plan: &Plan, source: Source, batch: usize) -> Result<Self, ReplayError> {
+        let (mut pipelines, mut errors) = (Vec::new(), Vec::new());
+        for group in &plan.groups {
+            match (group.start(None), Output::new(group)) {
+                (Ok(pipeline), Ok(output)) => pipelines.push((pipeline, output)),
+                (Err(more), _) => errors.extend(more),
+                // A plan has been checked for templates.
+                (_, Err(_)) => {}
+            }
+        }
+        if !errors.is_empty() {
+            return Err(ReplayError::Refused(plan::refuse(config, &errors)));
+        }
+        Ok(Self {
+            source,
+            pipelines,
+            batch: batch.max(1),
+            trades: Trades::default(),
+            emitted: Vec::new(),
+            deliveries: Vec::new(),
+            summary: Summary::default(),
+        })
+    }
+
+    /// How much there is, and how much of it has been read.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        self.source.progress()
+    }
+
+    /// What it came to so far.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// One batch; the deliveries that came of it, or `None` at the end.
+    ///
+    /// # Errors
+    /// When the recording cannot be read any further.
+    pub fn step(&mut self, mut note: impl FnMut(Noted)) -> Result<Option<&[Delivery]>, ReplayError> {
+        let Some(next) = self.source.next(self.batch, &mut self.trades)? else {
+            self.finish();
+            return Ok(None);
+        };
+        self.deliveries.clear();
+        match &next {
+            Next::Trades => self.summary.trades += self.trades.len() as u64,
+            Next::Trimmed { from, to } | Next::Damaged { from, to } => self.summary.lost += to - from,
+            Next::Entry(..) => self.summary.entries += 1,
+            Next::Empty => {}
+        }
+        let several = self.pipelines.len() > 1;
+        let mut places: Vec<(u64, usize)> = Vec::new();
+        for (pipeline, output) in &mut self.pipelines {
+            self.source.learn(pipeline);
+            self.emitted.clear();
+            feed(pipeline, &next, &mut self.trades, several, &mut self.emitted);
+            for said in &self.emitted {
+                match said {
+                    Emitted::Alert(_) => self.summary.alerts += 1,
+                    Emitted::Record(_) => self.summary.records += 1,
+                }
+            }
+            if !several {
+                output.take(&self.emitted, &mut self.deliveries, &mut note);
+                continue;
+            }
+            // Each cause by itself, so that what several pipelines said can be put in the order of
+            // the tape, whatever the batch.
+            for run in self.emitted.chunk_by(|a, b| a.offset() == b.offset()) {
+                let before = self.deliveries.len();
+                output.take(run, &mut self.deliveries, &mut note);
+                let offset = run.first().map_or(0, Emitted::offset);
+                places.extend((before..self.deliveries.len()).map(|at| (offset, at)));
+            }
+        }
+        if several {
+            self.trades.clear();
+            places.sort();
+            let mut taken: Vec<Option<Delivery>> = self.deliveries.drain(..).map(Some).collect();
+            self.deliveries.extend(places.iter().filter_map(|&(_, at)| taken.get_mut(at)?.take()));
+        }
+        self.summary.deliveries += self.deliveries.len() as u64;
+        Ok(Some(&self.deliveries))
+    }
+
+    fn finish(&mut self) {
+        if let Source::Lines { lines, .. } = &self.source {
+            self.summary.bad_lines = lines.bad().clone();
+        }
+        self.summary.plugins = self
+            .pipelines
+            .iter()
+            .flat_map(|(pipeline, _)| pipeline.counts().map(|(name, counts)| (name.to_owned(), counts.clone())))
+            .collect();
+    }
+}
+
+/// One step of one pipeline. The columns are given away when nobody else needs them.
+fn feed(pipeline: &mut Pipeline, next: &Next, trades: &mut Trades, shared: bool, out: &mut Vec<Emitted>) {
+    match next {
+        Next::Trades if shared => {
+            pipeline.trades(trades.clone(), out);
+        }
+        Next::Trades => *trades = pipeline.trades(std::mem::take(trades), out),
+        Next::Entry(offset, entry) => pipeline.entry(*offset, entry, out),
+        Next::Trimmed { to, .. } | Next::Damaged { to, .. } => {
+            let gap = crate::entry::Gap {
+                from_ms: 0,
+                to_ms: 0,
+                cause: crate::entry::GapCause::Retention,
+                markets: Vec::new(),
+                filled: false,
+            };
+            pipeline.entry(to.saturating_sub(1), &Entry::Gap(gap), out);
+        }
+        Next::Empty => {}
+    }
+}
