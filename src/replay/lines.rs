@@ -321,7 +321,11 @@ mod tests {
         loop {
             let read = lines.fill(7, |line| {
                 let n: u32 = std::str::from_utf8(line).unwrap().parse().unwrap();
-                if n % 2 == 0 { Err("an even one") } else { Ok(taken += 1) }
+                if n.is_multiple_of(2) {
+                    return Err("an even one");
+                }
+                taken += 1;
+                Ok(())
             });
             if read.unwrap() == 0 {
                 break;

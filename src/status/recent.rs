@@ -70,7 +70,7 @@ pub struct RecentBar {
     /// Whose trades.
     pub market: String,
     /// Its length as it was configured: `1m`.
-    pub interval: String,
+    pub size: String,
     /// The first price.
     pub open: String,
     /// The highest price.
@@ -86,11 +86,27 @@ pub struct RecentBar {
 }
 
 impl RecentBar {
+    /// A bar out of a record's named values, as the bundled `aggregate` names them; `field` yields
+    /// a value as plain text. `None` when one is missing: then it is some other plugin's record.
+    pub fn from_fields(field: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        Some(Self {
+            start_ms: field("start_ms")?.parse().ok()?,
+            market: field("market")?,
+            size: field("size")?,
+            open: field("open")?,
+            high: field("high")?,
+            low: field("low")?,
+            close: field("close")?,
+            volume: field("volume")?,
+            trades: field("count")?.parse().ok()?,
+        })
+    }
+
     pub(super) fn cleaned(self) -> Self {
         Self {
             start_ms: self.start_ms,
             market: clean(&self.market),
-            interval: clean(&self.interval),
+            size: clean(&self.size),
             open: clean(&self.open),
             high: clean(&self.high),
             low: clean(&self.low),
@@ -154,6 +170,33 @@ mod tests {
         check("\u{9b}31m", "\u{fffd}31m");
         check("비트코인 ₿", "비트코인 ₿");
         check(&"가".repeat(257), &("가".repeat(256) + "…"));
+    }
+
+    #[test]
+    fn a_bar_is_read_from_a_record_that_has_all_of_one() {
+        let values = [
+            ("market", "KRW-BTC"),
+            ("size", "1m"),
+            ("start_ms", "1700000040000"),
+            ("open", "1"),
+            ("high", "3"),
+            ("low", "0.5"),
+            ("close", "2"),
+            ("volume", "10.5"),
+            ("count", "7"),
+        ];
+        let field = |without: &'static str| {
+            move |name: &str| {
+                let found = values.iter().find(|(known, _)| *known == name && name != without);
+                found.map(|(_, value)| (*value).to_owned())
+            }
+        };
+        let bar = RecentBar::from_fields(field("none")).map(|bar| (bar.start_ms, bar.low, bar.trades));
+        assert_eq!(bar, Some((1_700_000_040_000, "0.5".to_owned(), 7)));
+        for (name, _) in values {
+            assert_eq!(RecentBar::from_fields(field(name)), None, "without {name}");
+        }
+        assert_eq!(RecentBar::from_fields(|_| Some("x".to_owned())), None);
     }
 
     /// Proves [bounded] for the memory of alerts and bars.

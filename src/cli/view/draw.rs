@@ -71,7 +71,7 @@ fn header(snapshot: &Snapshot, rates: &Rates) -> Paragraph<'static> {
     ];
     let open: u64 = snapshot.intake.gaps.open.values().sum();
     if open > 0 {
-        second.push(Span::from(format!("   {open} open gaps")).fg(Color::Red));
+        second.push(Span::from(format!("   open gaps {open}")).fg(Color::Red));
     }
     if snapshot.tape.degraded {
         second.push(Span::from("   the tape's disk refuses writes").fg(Color::Red));
@@ -155,7 +155,7 @@ fn bars(snapshot: &Snapshot, area: Rect, timezone: &TimeZone) -> Table<'static> 
         let bar = &seen.item;
         let mut cells = vec![
             Cell::from(clock(bar.start_ms, timezone)),
-            Cell::from(bar.interval.clone()),
+            Cell::from(bar.size.clone()),
             Cell::from(bar.market.clone()),
         ];
         if wide {
@@ -220,7 +220,7 @@ fn plugin_line(plugin: &PluginSnapshot, now_ms: i64) -> Line<'static> {
     ];
     if faults > 0 {
         let last = plugin.last_fault.as_ref().map_or("", |fault| fault.kind.as_str());
-        spans.push(Span::from(format!("  {faults} faults, last: {last}")).fg(Color::Red));
+        spans.push(Span::from(format!("  faults {faults}, last: {last}")).fg(Color::Red));
     }
     Line::from(spans)
 }
@@ -262,7 +262,7 @@ mod tests {
         status.note_bar(RecentBar {
             start_ms: 1_700_000_040_000,
             market: "KRW-BTC".into(),
-            interval: "10s".into(),
+            size: "10s".into(),
             open: "99900000".into(),
             high: "100100000".into(),
             low: "99900000".into(),
@@ -346,7 +346,7 @@ mod tests {
         check("critical", Color::Red);
         check("info", Color::Cyan);
         check("quarantined", Color::Red);
-        check("1 faults", Color::Red);
+        check("faults 1", Color::Red);
         check("running", Color::Green);
     }
 

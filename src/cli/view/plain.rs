@@ -110,7 +110,7 @@ impl<W: Write> PlainView<W> {
                 self.out,
                 "{}  bar {}  {}  open {}  high {}  low {}  close {}  volume {}  trades {}",
                 clock(bar.start_ms, &self.timezone),
-                bar.interval,
+                bar.size,
                 bar.market,
                 grouped(&bar.open),
                 grouped(&bar.high),
@@ -177,7 +177,7 @@ mod tests {
         RecentBar {
             start_ms: now() - 10_000,
             market: "KRW-BTC".into(),
-            interval: "10s".into(),
+            size: "10s".into(),
             open: "99900000".into(),
             high: "100100000".into(),
             low: "99900000".into(),
