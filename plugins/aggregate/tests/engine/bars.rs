@@ -66,6 +66,7 @@ fn a_bar_is_final_when_its_clock_says_so_and_not_before() {
     let bar = "[0] o1 h1 l1 c1 v1 n1 bv1 k1";
     check(config, "0:1x1B 11.999:1x1B", &[]);
     check(config, "0:1x1B 12:1x1B", &[bar]);
+    check(config, "0:1x1B 11:2x1B 12:2x1B", &[bar]);
     check(config, "0:1x1B 12.999:tick", &[]);
     check(config, "0:1x1B 13:tick 14:tick 13:tick", &[bar]);
     // Another market's trade is not this one's clock.
