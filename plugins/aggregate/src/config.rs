@@ -3,7 +3,7 @@
 //! Every mistake is reported at its place; a [`Config`] that comes out holds only what the engine
 //! can do, with memory that is bounded by it.
 //!
-//! Keeps: [bounded] (how many bars of one market can be open or kept at once)
+//! Keeps: `[bounded]` (how many bars of one market can be open or kept at once)
 
 use serde_json::Value;
 use tradehook_sdk::{

@@ -70,8 +70,6 @@ struct Known {
 struct State {
     /// Until the next one of the sample; 0: the next is it.
     until_kept: u32,
-    /// The latest time of a trade.
-    now: i64,
     /// Where the throttle's stretch began; `None` before the first.
     since: Option<i64>,
     /// How many passed in it.
@@ -179,9 +177,10 @@ impl Engine {
             return Verdict::Sample;
         }
         let Some(throttle) = self.config.throttle else { return Verdict::Pass };
-        state.now = state.now.max(trade.traded_at_ms);
-        if state.since.is_none_or(|since| state.now.saturating_sub(since) >= throttle.per_ms) {
-            state.since = Some(state.now);
+        // A late trade lies before the end of the stretch, so it counts in it and opens none.
+        let now = trade.traded_at_ms;
+        if state.since.is_none_or(|since| now.saturating_sub(since) >= throttle.per_ms) {
+            state.since = Some(now);
             state.used = 0;
         }
         if state.used >= throttle.count {

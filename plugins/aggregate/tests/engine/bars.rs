@@ -66,6 +66,7 @@ fn a_bar_is_final_when_its_clock_says_so_and_not_before() {
     let bar = "[0] o1 h1 l1 c1 v1 n1 bv1 k1";
     check(config, "0:1x1B 11.999:1x1B", &[]);
     check(config, "0:1x1B 12:1x1B", &[bar]);
+    check(config, "0:1x1B 11:2x1B 12:2x1B", &[bar]);
     check(config, "0:1x1B 12.999:tick", &[]);
     check(config, "0:1x1B 13:tick 14:tick 13:tick", &[bar]);
     // Another market's trade is not this one's clock.
@@ -162,6 +163,38 @@ fn a_bar_that_overlaps_a_gap_says_so() {
     check("0:1x1B 15:1x1B gap:15-20 20:1x1B 30:tick", ["", " incomplete", ""]);
     check("0:1x1B gap:3-5 filled:3-5 10:1x1B 20:1x1B 30:tick", ["", "", ""]);
     check("gap:12-14 0:1x1B 10:1x1B 20:1x1B 30:tick", ["", " incomplete", ""]);
+}
+
+#[test]
+fn a_gap_of_one_market_marks_no_other() {
+    let mut plugin = plugin(r#"{"size":"10s"}"#);
+    let mut out = Out::new();
+    for (i, step) in log("0:1x1B 1@0:1x1B").iter().enumerate() {
+        tell(&mut plugin, i, step, &mut out);
+    }
+    let gap =
+        Gap { offset: 2, from_ms: 3000, to_ms: 5000, cause: "id_hole", market_ids: &[1], filled: false };
+    plugin.on_gap(&gap, &mut out);
+    tell(&mut plugin, 3, &Step::Tick(20_000), &mut out);
+    let marks: Vec<bool> = records(out).iter().map(|record| is(record, "incomplete")).collect();
+    assert_eq!(marks, [false, true]);
+}
+
+#[test]
+fn a_changed_configuration_goes_on_with_what_means_the_same() {
+    let mut old = plugin(r#"{"bars":[{"size":"10s"},{"size":"20s"}]}"#);
+    for (i, step) in log("0:1x1B 1:2x1B").iter().enumerate() {
+        tell(&mut old, i, step, &mut Out::new());
+    }
+    let mut new = plugin(r#"{"bars":[{"size":"30s"},{"size":"10s","id":"ten"}]}"#);
+    new.restore(1, &old.snapshot()).unwrap();
+    let mut out = Out::new();
+    for (i, step) in log("5:3x1B 70:1x1B").iter().enumerate() {
+        tell(&mut new, i, step, &mut out);
+    }
+    // The bars of 30 s begin with the restart, so their first is partial.
+    let found: Vec<String> = records(out).iter().map(line).collect();
+    assert_eq!(found, ["[0] o1 h3 l1 c3 v3 n6 bv3 k3"]);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_snapshot_is_refused_when_it_is_none() {
 
 #[test]
 fn batches_are_invisible() {
-    for seed in 0..50 {
+    for seed in 0..20 {
         let log = generate(seed, 300, 12_000);
         let whole = run(RICH, &log);
         let mut random = Random(seed);
@@ -102,7 +102,7 @@ fn batches_are_invisible() {
 
 #[test]
 fn markets_do_not_touch_one_another() {
-    for seed in 0..50 {
+    for seed in 0..20 {
         let log = generate(seed, 300, 12_000);
         for market in 0..4 {
             let alone: Vec<Step> = log
@@ -213,7 +213,7 @@ fn prices_of_a_bar_lie_between_its_low_and_its_high_and_finals_come_in_order() {
 fn minutes_roll_up_to_what_five_minutes_say() {
     let config =
         r#"{"bars":[{"size":"5s","keep_partial":true},{"size":"1m","keep_partial":true}],"lateness":"30s"}"#;
-    for seed in 0..50 {
+    for seed in 0..20 {
         let mut log = generate(seed, 400, 20_000);
         log.push(Step::Tick(1_763_700_000_000));
         let (small, large): (Vec<Record>, Vec<Record>) =

@@ -27,11 +27,13 @@ fn a_window_is_open_at_its_left_edge_and_closed_at_its_right() {
         &["1 30/2=15 k2", "4 30/1=30 k1"],
     );
     // A late trade counts while its step is in the window, and not after.
-    check(
-        config,
-        "5:10x1B 6.5:tick 4.5:40x1B 4:1x1B 7.5:tick 5:1x1B 2:1x1B 7.9:tick 8.5:tick",
-        &["6 10/1=10 k1", "7 50/2=25 k2"],
-    );
+    let late = "5:10x1B 6.5:tick 4.5:40x1B 4:1x1B 7.5:tick 5:1x1B 2:1x1B 7.9:tick 8.5:tick";
+    check(config, late, &["6 10/1=10 k1", "7 50/2=25 k2"]);
+    let mut plugin = plugin(config);
+    for (i, step) in log(late).iter().enumerate() {
+        tell(&mut plugin, i, step, &mut Out::new());
+    }
+    assert_eq!(plugin.counters().late_dropped, 3);
 }
 
 #[test]

@@ -7,6 +7,9 @@ use tradehook_decimal::{Decimal, Wide};
 /// Longest duration that is accepted: ten years, chosen so that no sum of two overflows.
 const MAX_DURATION_MS: i64 = 3650 * 86_400_000;
 
+/// Every decimal of so many digits survives the way through an `f64`; a longer one may not.
+const FLOAT_DIGITS: usize = 15;
+
 /// Milliseconds of `"250ms"`, `"90s"`, `"5m"`, `"1h30m"`, `"2d"`, `"1.5h"`. Each unit at most
 /// once, the larger first.
 ///
@@ -70,12 +73,21 @@ pub fn money(value: &Value) -> Result<Wide, String> {
         other => format!("{} is no amount", describe(other)),
     };
     match value {
+        Value::Number(number) if number.is_f64() && digits(&number.to_string()) > FLOAT_DIGITS => {
+            Err(format!("{number} has more digits than a float keeps; write it as text"))
+        }
         Value::Number(number) => {
             number.to_string().parse::<Decimal>().map(Decimal::wide).map_err(|_| found())
         }
         Value::String(text) => amount(text).ok_or_else(found),
         _ => Err(found()),
     }
+}
+
+/// How many significant digits a text holds.
+fn digits(text: &str) -> usize {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or(text).replace(['-', '.'], "");
+    mantissa.trim_matches('0').len()
 }
 
 /// A percentage, exact, in percent: `"5%"` is 5.
@@ -164,6 +176,11 @@ mod tests {
             check(json!(wrong), None);
         }
         check(json!(true), None);
+        check(json!(123456789012345i64), Some("123456789012345"));
+        check(json!(9007199254740993i64), Some("9007199254740993"));
+        check(json!(0.00000123456789012), Some("0.00000123456789012"));
+        check(json!(0.1234567890123456), None);
+        check(serde_json::from_str("123456789012345678901").unwrap_or_default(), None);
     }
 
     #[test]
