@@ -1,5 +1,146 @@
-//! (the views and the log; the rest is written elsewhere)
+//! The command line: from a process (arguments, signals, exit code, terminal) to calls.
+//!
+//! Owns argument parsing, printing and exit codes. Results go to standard output, everything else
+//! to standard error. Does no work of its own.
+//!
+//! Exit codes: 0 clean, 64 wrong usage, 69 something needed is not there, 74 output or state could
+//! not be written, 78 the configuration or a plugin was refused, 101 a bug of ours.
 
+mod check;
+mod demo;
 pub mod log;
+mod plugin;
 pub mod progress;
+mod replay;
+mod run;
+mod venue;
 pub mod view;
+
+use clap::{Parser, Subcommand};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+
+/// How a command ends when it does not end well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Usage = 64,
+    Unavailable = 69,
+    Output = 74,
+    Config = 78,
+}
+
+type Outcome = Result<(), Exit>;
+
+const EXAMPLES: &str = "\
+Examples:
+  tradehook demo                          watch everything work, offline, in ten seconds
+  tradehook check                         say every mistake in ./config.toml, with its place
+  tradehook run                           the live job of ./config.toml
+  tradehook replay trades.jsonl           the same plugins over recorded trades
+  tradehook plugin new my-alert           begin a plugin of your own";
+
+/// Keeps an Upbit trade stream alive and runs your sandboxed WASM plugins on every trade.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXAMPLES, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole system at work on a synthetic market, offline
+    Demo(demo::Arguments),
+    /// Run the live job of a configuration
+    Run(run::Arguments),
+    /// Say every mistake in a configuration and its plugins, and run nothing
+    Check(check::Arguments),
+    /// Drive the plugins with recorded trades, as fast as they go
+    Replay(replay::Arguments),
+    /// Begin, check and try plugins
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Run the stand-in venue alone, for working on plugins offline
+    Venue(venue::Arguments),
+}
+
+/// The configuration file of a command.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration
+    #[arg(long, short, value_name = "FILE", default_value = "config.toml", env = "TRADEHOOK_CONFIG")]
+    config: PathBuf,
+}
+
+/// Runs the program with the process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are printed like errors, and are none.
+            let code = if error.use_stderr() { Exit::Usage as u8 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let outcome = match arguments.command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Plugin(command) => plugin::run(&command),
+        Command::Venue(arguments) => venue::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => ExitCode::from(exit as u8),
+    }
+}
+
+/// Says why, on standard error.
+fn fail(exit: Exit, why: impl std::fmt::Display) -> Exit {
+    eprintln!("error: {why}");
+    exit
+}
+
+/// Whether what goes to standard error may be coloured.
+fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Reads a configuration; its faults are drawn on standard error.
+fn load(file: &ConfigFile) -> Result<crate::config::Config, Exit> {
+    let loaded = crate::config::load(&file.config);
+    loaded.map_err(|refused| {
+        if !file.config.exists() {
+            return fail(
+                Exit::Config,
+                format!(
+                    "there is no {}; `tradehook demo` needs none, and the repository's config.toml is the live job with every key explained",
+                    file.config.display()
+                ),
+            );
+        }
+        eprintln!("{}", refused.render(colour()));
+        Exit::Config
+    })
+}
+
+/// A runtime for tasks that only wait for sockets; plugins run on threads of their own.
+fn tokio_runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .map_err(|error| fail(Exit::Unavailable, format!("no threads for the runtime: {error}")))
+}
+
+/// A duration as a person writes it: `30s`, `2m`, `1h30m`.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "write it like 30s, 2m or 1h30m".to_owned())?;
+    std::time::Duration::try_from(span)
+        .ok()
+        .filter(|d| !d.is_zero())
+        .ok_or_else(|| "it has to be longer than nothing".to_owned())
+}

@@ -11,7 +11,6 @@ pub mod trade;
 
 pub mod cli;
 pub mod config;
-pub mod demo;
 pub mod feed;
 pub mod outbox;
 pub mod pipeline;

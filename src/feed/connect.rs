@@ -302,7 +302,8 @@ mod tests {
 
     #[test]
     fn a_ban_is_read_from_whatever_names_a_time() {
-        let check = |text, expect: Option<u64>| assert_eq!(time_in(text).map(|d| d.as_secs()), expect, "{text}");
+        let check =
+            |text, expect: Option<u64>| assert_eq!(time_in(text).map(|d| d.as_secs()), expect, "{text}");
         check("", None);
         check(r#"{"error":{"name":418,"message":"I'm a teapot"}}"#, None);
         check(r#"{"error":{"name":418,"message":"blocked for 120 seconds"}}"#, Some(120));

@@ -6,9 +6,7 @@
 //!
 //! Keeps: [bounded] [time-enters-once]
 
-use super::{
-    Cause, FeedConfig, Handler, Keepalive, SessionEvent, Verdict, WallClock, connect::Socket,
-};
+use super::{Cause, FeedConfig, Handler, Keepalive, SessionEvent, Verdict, WallClock, connect::Socket};
 use futures_util::{FutureExt, Sink, SinkExt, Stream};
 use std::{
     future::{Future, poll_fn},
@@ -29,7 +27,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 /// How many messages are read before the handler is told that a batch ends. Chosen, not measured:
 /// a second of a busy market, and some 40 µs of work.
-pub const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 /// How many pings and pongs a second are still taken. Chosen: the venue sends fewer than one.
 const MAX_CONTROL_PER_S: u32 = 200;
 /// A turn that comes this long after the last one, and not because nothing was due, says that the
@@ -117,8 +115,7 @@ where
         let mut timer = pin!(sleep_until(self.began));
         let mut cancelled = pin!(shutdown.cancelled());
         let mut attempt = Some(attempt);
-        let stop =
-            poll_fn(|cx| self.turns(cx, timer.as_mut(), cancelled.as_mut(), &mut attempt)).await;
+        let stop = poll_fn(|cx| self.turns(cx, timer.as_mut(), cancelled.as_mut(), &mut attempt)).await;
         let lived = Instant::now().saturating_duration_since(self.began);
         match stop {
             Stop::Shutdown => {

@@ -40,7 +40,10 @@ pub(super) async fn run(
         heart.beat();
         let at_ms = wall_ms();
         let quiet = at_ms - pulse.last_ms.load(Relaxed) >= EVERY_MS;
-        if pulse.live.load(Relaxed) && quiet && let Err(error) = tape.append(&Entry::Tick(Tick { at_ms })) {
+        if pulse.live.load(Relaxed)
+            && quiet
+            && let Err(error) = tape.append(&Entry::Tick(Tick { at_ms }))
+        {
             warn!(%error, "a tick is not on disk");
         }
         let stats = tape.stats();

@@ -146,8 +146,7 @@ impl Intake {
 
     /// [loss-is-said]
     fn say_gap(&self, from_ms: i64, to_ms: i64) {
-        let gap =
-            Gap { from_ms, to_ms, cause: GapCause::SessionLost, markets: Vec::new(), filled: false };
+        let gap = Gap { from_ms, to_ms, cause: GapCause::SessionLost, markets: Vec::new(), filled: false };
         self.status.intake().note_gap(&gap);
         warn!(from_ms, to_ms, "trades may have been missed while there was no session");
         if let Err(error) = self.tape.append(&Entry::Gap(gap)) {

@@ -97,7 +97,11 @@ impl fmt::Display for ReloadError {
         match self {
             Self::Refused(refused) => f.write_str(&refused.render(false)),
             Self::NeedsRestart(sections) => {
-                write!(f, "changes of {} take effect at a restart only; nothing of the new file was taken", sections.join(", "))
+                write!(
+                    f,
+                    "changes of {} take effect at a restart only; nothing of the new file was taken",
+                    sections.join(", ")
+                )
             }
             Self::Busy(name) => write!(f, "pipeline `{name}` lags too far behind to be changed now"),
         }
@@ -528,16 +532,27 @@ fn prepare(
         if !same_tape {
             checkpoint.offset = tape.start();
         } else if let Some(lost) = tape.advance_to(checkpoint.offset) {
-            warn!(pipeline = group.name, from = lost.start, to = lost.end, "the tape ends before the checkpoint");
+            warn!(
+                pipeline = group.name,
+                from = lost.start,
+                to = lost.end,
+                "the tape ends before the checkpoint"
+            );
         }
         match group.start(Some(&checkpoint)) {
             Ok(pipeline) => {
                 let mut output = Output::new(group).map_err(|_| {
-                    StartError::State(format!("pipeline `{}`: a message template does not compile", group.name))
+                    StartError::State(format!(
+                        "pipeline `{}`: a message template does not compile",
+                        group.name
+                    ))
                 })?;
                 if let Some(policy) = stored.as_ref().and_then(|s| s.policy.as_deref()) {
                     output.restore(policy).map_err(|error| {
-                        StartError::State(format!("pipeline `{}`: its alert state is not readable: {error}", group.name))
+                        StartError::State(format!(
+                            "pipeline `{}`: its alert state is not readable: {error}",
+                            group.name
+                        ))
                     })?;
                 }
                 workers.push(Worker {

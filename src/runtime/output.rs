@@ -107,25 +107,13 @@ fn bar(record: &Record) -> Option<RecentBar> {
     if record.topic != "bar" {
         return None;
     }
-    let get = |name: &str| record.fields.iter().find(|(n, _)| n == name).map(|(_, value)| value);
-    let text = |name: &str| match get(name) {
-        Some(FieldValue::Text(text)) => text.clone(),
-        Some(FieldValue::Number(number)) => number.to_string(),
-        _ => String::new(),
-    };
-    let int = |name: &str| match get(name) {
-        Some(FieldValue::Int(int)) => *int,
-        _ => 0,
-    };
-    Some(RecentBar {
-        start_ms: int("start_ms"),
-        market: text("market"),
-        interval: text("size"),
-        open: text("open"),
-        high: text("high"),
-        low: text("low"),
-        close: text("close"),
-        volume: text("volume"),
-        trades: u64::try_from(int("count")).unwrap_or_default(),
+    RecentBar::from_fields(|name| {
+        let (_, value) = record.fields.iter().find(|(known, _)| known == name)?;
+        Some(match value {
+            FieldValue::Text(text) => text.clone(),
+            FieldValue::Number(number) => number.to_string(),
+            FieldValue::Int(int) => int.to_string(),
+            FieldValue::Float(_) | FieldValue::Bool(_) | FieldValue::Null => return None,
+        })
     })
 }

@@ -289,7 +289,9 @@ impl Replay {
         self.summary.plugins = self
             .pipelines
             .iter()
-            .flat_map(|(pipeline, _)| pipeline.counts().map(|(name, counts)| (name.to_owned(), counts.clone())))
+            .flat_map(|(pipeline, _)| {
+                pipeline.counts().map(|(name, counts)| (name.to_owned(), counts.clone()))
+            })
             .collect();
     }
 }

@@ -179,7 +179,7 @@ impl Loop {
                     self.commit();
                 }
                 self.show();
-                self.reader.wait(WAIT);
+                let _more = self.reader.wait(WAIT);
                 return;
             }
         }
@@ -217,7 +217,7 @@ impl Loop {
 
     fn unreadable(&mut self, error: &TapeError) {
         error!(pipeline = self.w.pipeline.name(), %error, "the tape cannot be read; trying again");
-        self.reader.wait(RETRY);
+        let _more = self.reader.wait(RETRY);
     }
 
     /// Emissions through the policy.
@@ -310,8 +310,12 @@ impl Loop {
         for incident in self.w.pipeline.take_incidents() {
             let crate::pipeline::Incident { plugin, offset, fault, rests_until_ms } = incident;
             match rests_until_ms {
-                None => warn!(plugin, offset, %fault, "a plugin failed; a fresh instance goes on behind that entry"),
-                Some(until_ms) => error!(plugin, offset, %fault, until_ms, "a plugin failed again and again; it rests"),
+                None => {
+                    warn!(plugin, offset, %fault, "a plugin failed; a fresh instance goes on behind that entry")
+                }
+                Some(until_ms) => {
+                    error!(plugin, offset, %fault, until_ms, "a plugin failed again and again; it rests")
+                }
             }
         }
         for ((_, now), (plugin, before)) in self.w.pipeline.counts().zip(&mut self.plugins) {

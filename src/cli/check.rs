@@ -1,0 +1,71 @@
+//! `tradehook check`: everything that can be wrong before the start, at once.
+
+use super::{ConfigFile, Exit, Outcome, colour, fail};
+use crate::{config::Config, plugin::Host, runtime::Plan};
+use serde_json::json;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Print faults as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    if !arguments.json || !arguments.file.config.exists() {
+        let config = super::load(&arguments.file)?;
+        eprint!("{}", config.render_warnings(colour()));
+        let plan = plugins(&config).inspect_err(|refused| eprintln!("{}", refused.render(colour())));
+        let plan = plan.map_err(|_| Exit::Config)?;
+        print_summary(&config, &plan);
+        return Ok(());
+    }
+    let faults = match crate::config::load(&arguments.file.config) {
+        Ok(config) => plugins(&config).err().map(|refused| refused.faults).unwrap_or_default(),
+        Err(refused) => refused.faults,
+    };
+    println!("{}", json!({ "file": arguments.file.config, "ok": faults.is_empty(), "faults": faults }));
+    if faults.is_empty() { Ok(()) } else { Err(Exit::Config) }
+}
+
+/// Loads and starts every plugin once.
+fn plugins(config: &Config) -> Result<Plan, crate::config::Refused> {
+    let host = Host::new(config.runtime.compile_cache.clone()).map_err(|error| {
+        let fault = config.fault_at(&["runtime"], error.to_string(), None);
+        config.refuse(vec![fault])
+    })?;
+    let plan = Plan::new(config, &host)?;
+    plan.check(config)?;
+    Ok(plan)
+}
+
+fn print_summary(config: &Config, plan: &Plan) {
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    println!(
+        "ok: {}, {}, {}, {}",
+        count(config.feed.markets.len(), "market"),
+        count(config.plugins.len(), "plugin"),
+        count(config.alerts.rules.len(), "alert rule"),
+        count(config.channels.len(), "channel"),
+    );
+    for group in &plan.groups {
+        for spec in &group.specs {
+            let input = spec.input.and_then(|i| group.specs.get(i)).map_or("trades", |up| up.name.as_str());
+            println!("  {input} -> {} ({} KiB)", spec.name, spec.plugin.size_bytes().div_ceil(1024));
+        }
+    }
+}
+
+/// The same, for commands that go on afterwards.
+pub(super) fn plan(config: &Config, host: &Host) -> Result<Plan, Exit> {
+    Plan::new(config, host).map_err(|refused| {
+        eprintln!("{}", refused.render(colour()));
+        Exit::Config
+    })
+}
+
+pub(super) fn host(config: &Config) -> Result<Host, Exit> {
+    Host::new(config.runtime.compile_cache.clone()).map_err(|error| fail(Exit::Unavailable, error))
+}
