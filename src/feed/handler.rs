@@ -17,7 +17,7 @@ pub trait Handler: Send {
     /// the Unix epoch.
     fn frame(&mut self, received_at_ms: i64, payload: &[u8]) -> Verdict;
 
-    /// No more frames are ready, or [`BATCH`](super::session::BATCH) were handed over. Called once
+    /// No more frames are ready, or 256 messages were read. Called once
     /// more with each ping, so that a quiet session can change its subscription as well.
     fn batch_end(&mut self) -> Verdict {
         Verdict::Continue

@@ -27,7 +27,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 /// How many messages are read before the handler is told that a batch ends. Chosen, not measured:
 /// a second of a busy market, and some 40 µs of work.
-pub(super) const BATCH: usize = 256;
+const BATCH: usize = 256;
 /// How many pings and pongs a second are still taken. Chosen: the venue sends fewer than one.
 const MAX_CONTROL_PER_S: u32 = 200;
 /// A turn that comes this long after the last one, and not because nothing was due, says that the
@@ -338,6 +338,8 @@ where
             }
             Cause::Connect(_) | Cause::BrokenOff | Cause::Io(_) => return,
         };
+        // A pong that still waits would be written behind the close, where nothing may stand.
+        let _ = self.socket.flush().now_or_never();
         let frame = CloseFrame { code, reason: "".into() };
         let _ = self.socket.send(Message::Close(Some(frame))).now_or_never();
     }

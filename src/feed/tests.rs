@@ -1,1 +1,178 @@
+//! The feed against a venue in memory, in virtual time: hours pass in milliseconds, repeatably.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod faults;
+mod life;
+mod peer;
+
+use super::*;
+use crate::feed::connect::ConnectError;
+use peer::Peer;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicI64, Ordering},
+};
+use tokio::{
+    io::DuplexStream,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::JoinHandle,
+};
+use tokio_tungstenite::tungstenite::http::Uri;
+
+/// What a feed told its handler.
+#[derive(Default)]
+struct Log {
+    frames: Vec<(i64, Vec<u8>)>,
+    batches: Vec<usize>,
+    events: Vec<(Duration, SessionEvent)>,
+}
+
+/// A handler that writes everything down. What it answers stands in the frame.
+struct Recorder {
+    log: Arc<Mutex<Log>>,
+    start: Instant,
+    subscriptions: usize,
+}
+
+impl Handler for Recorder {
+    fn subscription(&mut self) -> String {
+        self.subscriptions += 1;
+        format!("subscription {}", self.subscriptions)
+    }
+
+    fn frame(&mut self, received_at_ms: i64, payload: &[u8]) -> Verdict {
+        self.log.lock().unwrap().frames.push((received_at_ms, payload.to_vec()));
+        match payload {
+            b"again" => Verdict::Resubscribe,
+            b"refused" => Verdict::Refused { fatal: false },
+            b"refused for good" => Verdict::Refused { fatal: true },
+            _ => Verdict::Continue,
+        }
+    }
+
+    fn batch_end(&mut self) -> Verdict {
+        let mut log = self.log.lock().unwrap();
+        let frames = log.frames.len();
+        log.batches.push(frames);
+        Verdict::Continue
+    }
+
+    fn session(&mut self, event: SessionEvent) {
+        self.log.lock().unwrap().events.push((self.start.elapsed(), event));
+    }
+}
+
+/// A connector whose other ends come out of a channel.
+struct Links {
+    out: UnboundedSender<DuplexStream>,
+    uri: Uri,
+}
+
+impl Connector for Links {
+    type Stream = DuplexStream;
+
+    async fn open(&mut self) -> Result<DuplexStream, ConnectError> {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        self.out.send(theirs).map_err(|_| ConnectError::Tcp("nobody listens".to_owned()))?;
+        Ok(ours)
+    }
+
+    fn uri(&self) -> &Uri {
+        &self.uri
+    }
+}
+
+/// A running feed and the venue's ends of its connections.
+struct Rig {
+    log: Arc<Mutex<Log>>,
+    links: UnboundedReceiver<DuplexStream>,
+    clock: Arc<AtomicI64>,
+    shutdown: CancellationToken,
+    feed: JoinHandle<Recorder>,
+    start: Instant,
+}
+
+fn start(config: FeedConfig) -> Rig {
+    let log = Arc::new(Mutex::new(Log::default()));
+    let (out, links) = unbounded_channel();
+    let start = Instant::now();
+    let clock = Arc::new(AtomicI64::new(1_000));
+    let shutdown = CancellationToken::new();
+    let handler = Recorder { log: Arc::clone(&log), start, subscriptions: 0 };
+    let connector = Links { out, uri: Uri::from_static("ws://venue.test/websocket/v1") };
+    let (hands, stop) = (Arc::clone(&clock), shutdown.clone());
+    let config = FeedConfig { jitter_seed: 7, ..config };
+    let wall = move || hands.load(Ordering::Relaxed);
+    let feed = tokio::spawn(run(config, connector, handler, wall, stop));
+    Rig { log, links, clock, shutdown, feed, start }
+}
+
+impl Rig {
+    /// The next connection, as it stands before the handshake.
+    async fn raw(&mut self) -> Peer {
+        Peer::new(self.links.recv().await.unwrap())
+    }
+
+    /// The next connection, accepted and subscribed.
+    async fn live(&mut self) -> Peer {
+        let mut peer = self.raw().await;
+        peer.subscribed().await;
+        peer
+    }
+
+    /// When each connect began.
+    fn connects(&self) -> Vec<Duration> {
+        self.pick(|event| matches!(event, SessionEvent::Connecting { .. }).then_some(()))
+            .into_iter()
+            .map(|(at, ())| at)
+            .collect()
+    }
+
+    /// When each connect failed or session was lost, and why.
+    fn losses(&self) -> Vec<(Duration, Cause)> {
+        self.pick(|event| match event {
+            SessionEvent::Lost { cause, .. } => Some(cause.clone()),
+            SessionEvent::Failed { error, .. } => Some(Cause::Connect(error.clone())),
+            _ => None,
+        })
+    }
+
+    fn pick<T>(&self, what: impl Fn(&SessionEvent) -> Option<T>) -> Vec<(Duration, T)> {
+        let log = self.log.lock().unwrap();
+        log.events.iter().filter_map(|(at, event)| what(event).map(|value| (*at, value))).collect()
+    }
+
+    /// The frames so far.
+    fn frames(&self) -> Vec<Vec<u8>> {
+        self.log.lock().unwrap().frames.iter().map(|(_, payload)| payload.clone()).collect()
+    }
+
+    /// Lets virtual time pass until something is lost.
+    async fn first_loss(&self) -> (Duration, Cause) {
+        for _ in 0..100_000 {
+            if let Some(loss) = self.losses().into_iter().next() {
+                return loss;
+            }
+            sleep(ms(10)).await;
+        }
+        panic!("nothing was lost in 1000 s")
+    }
+
+    async fn stop(self) -> Recorder {
+        self.shutdown.cancel();
+        self.feed.await.unwrap()
+    }
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Whether `at` is `expect`, to the few milliseconds a timer may be late.
+fn near(at: Duration, expect: Duration) -> bool {
+    at >= expect && at <= expect + ms(20)
+}
