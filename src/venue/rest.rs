@@ -1,0 +1,183 @@
+//! REST: the two quotation endpoints a client needs to know markets and to fill gaps.
+//!
+//! Pure but for the hub it asks. Bodies, error bodies and quota headers as measured at the venue in
+//! March 2026; a page never crosses a UTC day, which is what makes filling a gap over midnight hard.
+//!
+//! Keeps: [bounded] [decode-is-total]
+
+use super::{hub::Hub, limit::Group, synth::Query, walk::day_of, wire};
+use std::{collections::HashMap, fmt::Write};
+
+const DAY_MS: i64 = 86_400_000;
+const MAX_COUNT: usize = 500;
+
+/// What is answered: status, body, and the quota header where a group counted it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: String,
+    pub(super) remaining: Option<String>,
+}
+
+/// The refusals of a request, in the venue's words.
+#[derive(Clone, Copy)]
+enum Refused {
+    Invalid,
+    Mismatch,
+    Missing,
+    NoSuchCode,
+}
+
+impl Refused {
+    fn answer(self) -> (u16, String) {
+        let (status, message) = match self {
+            Self::Invalid => (400, "Invalid parameter. Check the given value!"),
+            Self::Mismatch => (400, "Type mismatch error. Check the parameters type!"),
+            Self::Missing => (400, "Missing request parameter error. Check the required parameters!"),
+            Self::NoSuchCode => (404, "Code not found"),
+        };
+        (status, format!("{{\"error\":{{\"name\":{status},\"message\":\"{message}\"}}}}"))
+    }
+}
+
+/// Answers a GET of `path?query`.
+pub(super) fn answer(hub: &Hub, path: &str, query: &str) -> Answer {
+    if let Some(refusal) = hub.faults.rest_refusal() {
+        return Answer { status: refusal.status, body: refusal.body, remaining: None };
+    }
+    let group = match path {
+        "/v1/market/all" => Group::Market,
+        "/v1/trades/ticks" => Group::Trades,
+        _ => {
+            let body = wire::error("not_found", "no Route matched with those values");
+            return Answer { status: 404, body, remaining: None };
+        }
+    };
+    let Some(left) = hub.take(group) else { return too_many(group) };
+    let parameters = parameters(query);
+    let (status, body) = match group {
+        Group::Market => (200, markets(hub, &parameters)),
+        _ => match ticks(hub, &parameters) {
+            Ok(body) => (200, body),
+            Err(refused) => refused.answer(),
+        },
+    };
+    Answer { status, body, remaining: Some(group.header(left)) }
+}
+
+/// One request too many; the venue says so in plain text and without a `Retry-After`.
+pub(super) fn too_many(group: Group) -> Answer {
+    Answer { status: 429, body: "Too many API requests.".into(), remaining: Some(group.header(0)) }
+}
+
+fn markets(hub: &Hub, parameters: &HashMap<String, String>) -> String {
+    let details = ["is_details", "isDetails"].iter().any(|k| parameters.get(*k).is_some_and(|v| v == "true"));
+    let mut out = String::from("[");
+    for (i, code) in hub.codes().iter().enumerate() {
+        let comma = if i > 0 { "," } else { "" };
+        let base = code.split_once('-').map_or("", |(_, base)| base);
+        let (korean, english) = names(base);
+        let _ = write!(
+            out,
+            "{comma}{{\"market\":\"{code}\",\"korean_name\":\"{korean}\",\"english_name\":\"{english}\""
+        );
+        if details {
+            out.push_str(
+                ",\"market_event\":{\"warning\":false,\"caution\":{\"PRICE_FLUCTUATIONS\":false,\
+                 \"TRADING_VOLUME_SOARING\":false,\"DEPOSIT_AMOUNT_SOARING\":false,\
+                 \"GLOBAL_PRICE_DIFFERENCES\":false,\"CONCENTRATION_OF_SMALL_ACCOUNTS\":false}}",
+            );
+        }
+        out.push('}');
+    }
+    out.push(']');
+    out
+}
+
+fn names(base: &str) -> (&str, &str) {
+    match base {
+        "BTC" => ("비트코인", "Bitcoin"),
+        "ETH" => ("이더리움", "Ethereum"),
+        "XRP" => ("엑스알피", "XRP"),
+        "SOL" => ("솔라나", "Solana"),
+        "DOGE" => ("도지코인", "Dogecoin"),
+        "USDT" => ("테더", "Tether"),
+        other => (other, other),
+    }
+}
+
+fn ticks(hub: &Hub, parameters: &HashMap<String, String>) -> Result<String, Refused> {
+    let code = parameters.get("market").filter(|m| !m.is_empty()).ok_or(Refused::Missing)?;
+    // REST, unlike the socket, takes lower case.
+    let code = code.to_ascii_uppercase();
+    let number = |key: &str| match parameters.get(key).filter(|v| !v.is_empty()) {
+        None => Ok(None),
+        Some(value) => value.parse::<u64>().map(Some).map_err(|_| Refused::Mismatch),
+    };
+    let count = match number("count")?.map(usize::try_from) {
+        None => 1,
+        Some(Ok(count)) if (1..=MAX_COUNT).contains(&count) => count,
+        Some(_) => return Err(Refused::Invalid),
+    };
+    let days_ago = match number("days_ago")? {
+        None => 0,
+        Some(days) if (1..=7).contains(&days) => i64::try_from(days).unwrap_or(0),
+        Some(_) => return Err(Refused::Invalid),
+    };
+    let day_ms = (day_of(hub.now_ms()) - days_ago) * DAY_MS;
+    let until_ms = match parameters.get("to").filter(|v| !v.is_empty()) {
+        None => DAY_MS,
+        Some(to) => time_of_day_ms(to).ok_or(Refused::Invalid)?,
+    };
+    let before_id = number("cursor")?.unwrap_or(u64::MAX).min(first_id(day_ms + until_ms));
+    let query = Query { from_id: first_id(day_ms), before_id, count };
+    let mut out = String::from("[");
+    let known = hub.ticks(&code, query, |trade| {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        wire::tick(&mut out, trade);
+    });
+    out.push(']');
+    if known { Ok(out) } else { Err(Refused::NoSuchCode) }
+}
+
+/// The lowest id a trade of this time can have.
+const fn first_id(ms: i64) -> u64 {
+    ms.unsigned_abs() * 10_000
+}
+
+/// `HHmmss` or `HH:mm:ss`, as milliseconds of the day.
+fn time_of_day_ms(text: &str) -> Option<i64> {
+    let digits: String = text.split(':').collect();
+    let colons = text.len() - digits.len();
+    if digits.len() != 6 || !digits.bytes().all(|b| b.is_ascii_digit()) || (colons != 0 && colons != 2) {
+        return None;
+    }
+    let part = |at: usize| digits.get(at..at + 2)?.parse::<i64>().ok();
+    let (hour, minute, second) = (part(0)?, part(2)?, part(4)?);
+    (hour < 24 && minute < 60 && second < 60).then_some(((hour * 60 + minute) * 60 + second) * 1_000)
+}
+
+fn parameters(query: &str) -> HashMap<String, String> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(key, value)| (decoded(key), decoded(value))).collect()
+}
+
+/// Undoes percent encoding; what is not valid stays as it is.
+fn decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let hex = (byte == b'%').then(|| after.get(..2)).flatten();
+        match hex.and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok()) {
+            Some(decoded) => {
+                out.push(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => out.push(if byte == b'+' { b' ' } else { byte }),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}

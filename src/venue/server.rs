@@ -1,0 +1,163 @@
+//! The server: connections, HTTP, and the upgrade to a session.
+//!
+//! One listener for REST and the WebSocket, as one host serves both at the venue. Any byte stream
+//! can be served, so that tests need no port.
+//!
+//! Keeps: [bounded]
+
+use super::{
+    hub::Hub,
+    limit::Group,
+    rest::{self, Answer},
+    session,
+};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{self, HeaderMap, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::Semaphore,
+};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Where sessions begin.
+pub(super) const WEBSOCKET_PATH: &str = "/websocket/v1";
+/// Connections at one time; more are closed at once. Chosen, not measured.
+const MAX_CONNECTIONS: usize = 1_024;
+/// Before accepting is tried again after a failure (too many open files, mostly).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What every connection is served with.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) hub: Arc<Hub>,
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+}
+
+impl Server {
+    /// Accepts until it is stopped.
+    pub(super) async fn accept(self, listener: TcpListener) {
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await else { return };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+            // Without it small frames wait for each other; failing, it only costs latency.
+            let _ = stream.set_nodelay(true);
+            let server = self.clone();
+            self.tasks.spawn(async move {
+                server.serve(stream).await;
+                drop(place);
+            });
+        }
+    }
+
+    /// Serves HTTP on one stream; an upgrade goes on in a task of its own.
+    pub(super) async fn serve<S>(&self, io: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(|request| {
+            let response = self.respond(request);
+            async move { Ok::<_, Infallible>(response) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
+        // A client that breaks off or speaks no HTTP is no concern of the venue's.
+        let _ = self.stop.run_until_cancelled(connection).await;
+    }
+
+    fn respond(&self, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let group_at_origin = request.headers().contains_key(header::ORIGIN);
+        if group_at_origin && self.hub.take(Group::Origin).is_none() {
+            return plain(rest::too_many(Group::Origin));
+        }
+        if request.uri().path() == WEBSOCKET_PATH {
+            return self.upgrade(&mut request, group_at_origin);
+        }
+        let mut answer = if request.method() == Method::GET {
+            rest::answer(&self.hub, request.uri().path(), request.uri().query().unwrap_or(""))
+        } else {
+            rest::answer(&self.hub, "", "")
+        };
+        if group_at_origin {
+            answer.remaining = Some(Group::Origin.header(0));
+        }
+        plain(answer)
+    }
+
+    fn upgrade(&self, request: &mut Request<Incoming>, origin: bool) -> Response<Full<Bytes>> {
+        if let Some(refusal) = self.hub.faults.upgrade_refusal() {
+            return plain(Answer { status: refusal.status, body: refusal.body, remaining: None });
+        }
+        let Some(left) = self.hub.take(Group::Connect) else { return plain(rest::too_many(Group::Connect)) };
+        let Some(accept) = accept_key(request.headers()) else {
+            let body = "Can \"Upgrade\" only to \"WebSocket\".".into();
+            return plain(Answer { status: 400, body, remaining: None });
+        };
+        let upgrade = hyper::upgrade::on(request);
+        let (hub, stop) = (Arc::clone(&self.hub), self.stop.clone());
+        self.tasks.spawn(async move {
+            let session = async {
+                // Failing, the client left between its request and the answer.
+                if let Ok(upgraded) = upgrade.await {
+                    session::serve(TokioIo::new(upgraded), hub).await;
+                }
+            };
+            stop.run_until_cancelled(session).await;
+        });
+        let group = if origin { Group::Origin } else { Group::Connect };
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        put(headers, "sec-websocket-accept", &accept);
+        put(headers, "remaining-req", &group.header(left.min(3)));
+        put(headers, "limit-by-ip", "Yes");
+        response
+    }
+}
+
+/// The proof that this is a WebSocket server, if the request is for one.
+fn accept_key(headers: &HeaderMap) -> Option<String> {
+    let upgrade = headers.get(header::UPGRADE)?.to_str().ok()?;
+    let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
+    upgrade.eq_ignore_ascii_case("websocket").then(|| derive_accept_key(key.as_bytes()))
+}
+
+fn plain(answer: Answer) -> Response<Full<Bytes>> {
+    let json = answer.body.starts_with(['{', '[']);
+    let mut response = Response::new(Full::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = if json { "application/json;charset=UTF-8" } else { "text/plain;charset=UTF-8" };
+    put(response.headers_mut(), "content-type", kind);
+    if let Some(remaining) = answer.remaining {
+        put(response.headers_mut(), "remaining-req", &remaining);
+        put(response.headers_mut(), "limit-by-ip", "Yes");
+    }
+    response
+}
+
+/// Sets a header; every value here is ASCII of our own.
+fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
