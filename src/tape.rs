@@ -287,7 +287,7 @@ impl Tape {
         Ok(Self::assemble(state, memory_bytes, Some(lock), |shared| {
             let disk = Disk::new(dir, config, syncer, open);
             disk.retain(newest_ms, shared);
-            Store::Disk(disk)
+            Store::Disk(Box::new(disk))
         }))
     }
 

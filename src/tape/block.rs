@@ -115,7 +115,7 @@ fn is_possible(head: &Head) -> bool {
     let count_fits = match head.kind {
         Kind::Trades => {
             let rows = head.count as usize;
-            rows >= 1 && rows <= MAX_ROWS && head.len == rows * ROW
+            (1..=MAX_ROWS).contains(&rows) && head.len == rows * ROW
         }
         Kind::Market => head.count == 0,
         Kind::Tick | Kind::Gap | Kind::Control => head.count == 1,

@@ -126,18 +126,22 @@ impl Disk {
     pub(super) fn retain(&self, newest_ms: i64, shared: &Shared) {
         let age = u64::try_from(self.config.retain_age.as_millis()).unwrap_or(u64::MAX);
         let mut state = lock(&shared.state);
-        let mut bytes: u64 = state.segments.iter().map(|segment| segment.bytes).sum();
+        let open = state.segments.back().map_or(0, |segment| segment.bytes);
+        // The open segment counts as what it may grow to, so that the limit holds.
+        let grown = open.max(self.config.segment_bytes);
+        let mut bytes = state.segments.iter().map(|segment| segment.bytes).sum::<u64>() - open + grown;
         while let (Some(oldest), true) = (state.segments.front(), state.segments.len() > 1) {
-            // What the open segment may still grow to is counted in, so that the limit holds.
-            let is_over = bytes.saturating_add(self.config.segment_bytes) > self.config.retain_bytes;
+            let is_over = bytes > self.config.retain_bytes;
             let is_old = oldest.newest_ms < newest_ms && oldest.newest_ms.abs_diff(newest_ms) > age;
             if !is_over && !is_old {
                 break;
             }
-            if let Some(oldest) = state.segments.pop_front() {
-                bytes -= oldest.bytes;
-                self.syncer.remove(oldest.path);
+            let (path, size) = (oldest.path.clone(), oldest.bytes);
+            if !self.syncer.remove(path) {
+                break;
             }
+            state.segments.pop_front();
+            bytes -= size;
         }
     }
 

@@ -69,12 +69,16 @@ impl Syncer {
         }
     }
 
+    /// The file to sync from here on; the one before is synced for the last time.
     pub(super) fn current(&self, file: Arc<File>) {
-        self.send(Job::Current(file));
+        if !self.send(Job::Current(file)) {
+            self.state.failures.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    pub(super) fn remove(&self, path: PathBuf) {
-        self.send(Job::Remove(path));
+    /// Has a segment deleted; false when the thread has too much to do already.
+    pub(super) fn remove(&self, path: PathBuf) -> bool {
+        self.send(Job::Remove(path))
     }
 
     /// How many syncs and removals failed.
@@ -88,10 +92,8 @@ impl Syncer {
         self.state.failed.load(Ordering::Relaxed) && self.state.failed.swap(false, Ordering::Relaxed)
     }
 
-    fn send(&self, job: Job) {
-        if self.jobs.as_ref().is_none_or(|jobs| jobs.try_send(job).is_err()) {
-            self.state.failures.fetch_add(1, Ordering::Relaxed);
-        }
+    fn send(&self, job: Job) -> bool {
+        self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(job).is_ok())
     }
 }
 

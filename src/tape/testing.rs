@@ -17,16 +17,16 @@ pub(super) fn trade(n: u64) -> Trade {
     let decimal = |mantissa, scale| Decimal::new(mantissa, scale);
     Trade {
         market: MarketId(u32::try_from(n % MARKETS).unwrap_or(0)),
-        side: Side::from_u8(u8::from(n % 2 == 0)),
+        side: Side::from_u8(u8::from(n.is_multiple_of(2))),
         price: decimal(95_000_000 + signed, 3).unwrap_or(Decimal::ZERO),
         volume: decimal(1 + signed * 7, 8).unwrap_or(Decimal::ZERO),
         sequential_id: 17_000_000_000_000_000 + n,
         traded_at_ms: 1_700_000_000_000 + signed,
         received_at_ms: 1_700_000_000_040 + signed,
-        flags: Flags(u8::from(n % 5 == 0)),
-        best_bid: (n % 3 != 0).then(|| decimal(94_999_000 + signed, 0)).flatten(),
-        best_ask: (n % 4 != 0).then(|| decimal(95_001_000 + signed, 2)).flatten(),
-        prev_close: (n % 7 != 0).then(|| decimal(90_000_001, 18)).flatten(),
+        flags: Flags(u8::from(n.is_multiple_of(5))),
+        best_bid: (!n.is_multiple_of(3)).then(|| decimal(94_999_000 + signed, 0)).flatten(),
+        best_ask: (!n.is_multiple_of(4)).then(|| decimal(95_001_000 + signed, 2)).flatten(),
+        prev_close: (!n.is_multiple_of(7)).then(|| decimal(90_000_001, 18)).flatten(),
     }
 }
 

@@ -1,1 +1,92 @@
-//! Tests.
+//! The tape as its users see it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod damage;
+mod order;
+mod retention;
+
+use super::{Next, Reader, Tape, TapeConfig, testing};
+use crate::{
+    entry::{Control, Entry, Gap, GapCause, Tick},
+    market::MarketId,
+    trade::{Trade, Trades},
+};
+use std::ops::Range;
+
+/// What a reader can come upon, one thing per offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Seen {
+    Trade(u64, Trade),
+    Entry(u64, Entry),
+    Trimmed(Range<u64>),
+    Damaged(Range<u64>),
+}
+
+/// Everything up to the present end, read in batches of at most `max`.
+fn read_all(reader: &mut Reader, max: usize) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    let mut trades = Trades::default();
+    loop {
+        match reader.next(max, &mut trades).expect("reading the tape") {
+            Next::Trades => {
+                assert!((1..=max).contains(&trades.len()), "{} trades of {max}", trades.len());
+                for index in 0..trades.len() {
+                    seen.push(Seen::Trade(trades.offset[index], trades.get(index).unwrap()));
+                }
+            }
+            Next::Entry(offset, entry) => seen.push(Seen::Entry(offset, entry)),
+            Next::Trimmed { from, to } => seen.push(Seen::Trimmed(from..to)),
+            Next::Damaged { from, to } => seen.push(Seen::Damaged(from..to)),
+            Next::Empty => return seen,
+        }
+    }
+}
+
+fn intern_markets(tape: &Tape) {
+    for code in ["KRW-BTC", "KRW-ETH", "BTC-XRP"] {
+        tape.intern(code).unwrap();
+    }
+}
+
+fn tick(n: u64) -> Entry {
+    Entry::Tick(Tick { at_ms: testing::trade(n).received_at_ms })
+}
+
+fn gap(n: u64) -> Entry {
+    Entry::Gap(Gap {
+        from_ms: 5,
+        to_ms: 9 + i64::try_from(n).unwrap(),
+        cause: GapCause::SessionLost,
+        markets: vec![MarketId(1)],
+        filled: n.is_multiple_of(2),
+    })
+}
+
+/// Appends `count` entries in a seeded mix of kinds and batch sizes, and returns what a reader
+/// must see of them.
+fn append_mix(tape: &Tape, rng: &mut fastrand::Rng, count: u64) -> Vec<Seen> {
+    let mut expected = Vec::new();
+    let goal = tape.end() + count;
+    while tape.end() < goal {
+        let at = tape.end();
+        let entry = match rng.u32(0..20) {
+            0 => tick(at),
+            1 => gap(at),
+            2 => Entry::Control(Control::Reload),
+            3..10 => Entry::Trade(testing::trade(at)),
+            _ => {
+                let end = (at + rng.u64(1..90)).min(goal);
+                let trades: Vec<_> = (at..end).map(testing::trade).collect();
+                assert_eq!(tape.append_trades(&trades).unwrap(), at..end);
+                expected.extend((at..).zip(trades).map(|(offset, trade)| Seen::Trade(offset, trade)));
+                continue;
+            }
+        };
+        assert_eq!(tape.append(&entry).unwrap(), at);
+        expected.push(match entry {
+            Entry::Trade(trade) => Seen::Trade(at, trade),
+            entry => Seen::Entry(at, entry),
+        });
+    }
+    expected
+}

@@ -28,7 +28,7 @@ pub(super) enum Store {
     /// Nothing can be appended.
     ReadOnly,
     /// Segments.
-    Disk(Disk),
+    Disk(Box<Disk>),
 }
 
 /// The one who appends.
