@@ -361,6 +361,22 @@ fn secrets_are_shown_by_nothing() {
     assert_eq!(hook.secret.as_ref().unwrap().reveal(), "whsec_T0KEN");
 }
 
+/// `[guest-text-is-data]`
+#[test]
+fn neither_the_file_nor_a_plugin_can_speak_to_the_terminal() {
+    let text = "[plugins.filter.config]\nx = \"a\u{202e}b\u{85}\"\n";
+    let config = accepted(text);
+    let hostile = "\nerror: \u{1b}[31m\u{7}\u{9b}2J\u{202e}\r".to_owned();
+    let fault = config.fault_of("filter", "/x", hostile.clone(), Some(hostile));
+    for color in [false, true] {
+        let drawn = config.refuse(vec![fault.clone()]).render(color);
+        let own_colours_removed = if color { drawn.replace("\u{1b}[", "") } else { drawn.clone() };
+        let obeyed = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
+        assert!(!own_colours_removed.contains(obeyed), "{drawn:?}");
+        assert!(!drawn.contains("\u{1b}[31m\u{7}") && !drawn.contains("\nerror: ␛"), "{drawn:?}");
+    }
+}
+
 #[test]
 fn a_fault_is_data_too() {
     let refused = read("[feed]\nping_interval = 20\n").unwrap_err();
