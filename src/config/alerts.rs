@@ -91,9 +91,8 @@ fn read_rule(
     });
     let mut handed = String::from("{\"id\":");
     json::string(&rule.id, &mut handed);
-    let rest = rule.semantic.trim_start_matches('{');
-    handed.push_str(if rest == "}" { "" } else { "," });
-    handed.push_str(rest);
+    handed.push(',');
+    handed.push_str(rule.semantic.trim_start_matches('{'));
     (rule, handed)
 }
 
@@ -117,7 +116,7 @@ fn read_id(item: &Item<'_>, first_lines: &mut BTreeMap<String, usize>) -> Option
     Some(id.to_owned())
 }
 
-/// The condition part as a JSON object with sorted keys.
+/// The condition part as a JSON object with sorted keys; a rule without markets is for all.
 fn condition(s: &mut Section<'_>, known: &Known<'_>) -> String {
     let mut out = String::from("{");
     for key in CONDITION {
@@ -125,6 +124,9 @@ fn condition(s: &mut Section<'_>, known: &Known<'_>) -> String {
             if key == "when" {
                 let help = "write when = { kind = \"cross\", level = 100_000_000 }".to_owned();
                 s.fault("this rule has no condition", help);
+            }
+            if key == "markets" {
+                member(&mut out, key, "[\"*\"]");
             }
             continue;
         };
@@ -138,13 +140,20 @@ fn condition(s: &mut Section<'_>, known: &Known<'_>) -> String {
             }
             _ => {}
         }
-        if out.len() > 1 {
-            out.push(',');
-        }
-        json::string(key, &mut out);
-        out.push(':');
-        json::write(&item, Numbers::Text, &mut out);
+        let mut value = String::new();
+        json::write(&item, Numbers::Text, &mut value);
+        member(&mut out, key, &value);
     }
     out.push('}');
     out
+}
+
+/// Appends a member to an object that is being written.
+fn member(object: &mut String, key: &str, value: &str) {
+    if object.len() > 1 {
+        object.push(',');
+    }
+    json::string(key, object);
+    object.push(':');
+    object.push_str(value);
 }

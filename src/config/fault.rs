@@ -157,7 +157,7 @@ impl Source {
     }
 
     /// The lines of `place`: number of the first, their text, and the span within it.
-    fn cut(&self, place: &Place) -> (usize, &str, Range<usize>) {
+    fn cut(&self, place: &Place) -> (usize, String, Range<usize>) {
         let first = place.line - 1;
         let last =
             self.line_of(place.span.end.max(place.span.start + 1) - 1).min(first + MAX_DRAWN_LINES - 1);
@@ -165,11 +165,26 @@ impl Source {
         let cut = self.text.get(from..to).unwrap_or("").trim_end_matches(['\n', '\r']);
         let start = (place.span.start - from).min(cut.len());
         let end = (place.span.end - from).clamp(start, cut.len());
-        (place.line, cut, start..end)
+        // The renderer does not know these; the replacement has their length, so that spans hold.
+        let shown = cut.chars().map(|c| if is_c1(c) { '\u{b7}' } else { c }).collect();
+        (place.line, shown, start..end)
     }
 }
 
-/// `text` without anything a terminal would obey.
+/// `text` on one line, without anything a terminal would obey.
 fn normal(text: &str) -> String {
-    normalize_untrusted_str(text)
+    let one_line: String = text
+        .chars()
+        .map(|c| match c {
+            '\n' => ' ',
+            c if is_c1(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect();
+    normalize_untrusted_str(&one_line)
+}
+
+/// The second block of control characters, among them a one-character escape sequence opener.
+fn is_c1(c: char) -> bool {
+    ('\u{80}'..='\u{9f}').contains(&c)
 }

@@ -26,7 +26,7 @@ impl Config {
     /// nearest ancestor that is written there when it is not.
     #[must_use]
     pub fn locate(&self, plugin: &str, pointer: &str) -> Option<Place> {
-        self.find(&segments(plugin, pointer)).map(|step| self.source.place(step.span))
+        self.find_setting(plugin, pointer).map(|step| self.source.place(step.span))
     }
 
     /// Where a key of the file stands, like `["alert", "2", "message"]`; or its nearest ancestor.
@@ -39,7 +39,7 @@ impl Config {
     /// A plugin's complaint about its settings as a fault of the file.
     #[must_use]
     pub fn fault_of(&self, plugin: &str, pointer: &str, message: String, help: Option<String>) -> Fault {
-        let step = self.find(&segments(plugin, pointer));
+        let step = self.find_setting(plugin, pointer);
         let place = step.as_ref().map(|s| self.source.place(s.span.clone()));
         let path = step.map_or_else(|| format!("plugins.{plugin}"), |s| s.path);
         Fault { place, path, message, help }
@@ -68,6 +68,13 @@ impl Config {
     pub fn render_warnings(&self, color: bool) -> String {
         let level = annotate_snippets::Level::WARNING;
         self.warnings.iter().map(|w| self.source.draw(w, &level, color) + "\n").collect()
+    }
+
+    /// As [`Config::locate`]; settings that the host has filled in stand where they come from.
+    fn find_setting(&self, plugin: &str, pointer: &str) -> Option<Step> {
+        let implied = |key: &str| (plugin == ALERT).then(|| self.find(&[key.to_owned()])).flatten();
+        let written = self.find(&segments(plugin, pointer)).filter(|step| step.path != "plugins");
+        written.or_else(|| implied("alerts")).or_else(|| implied("alert"))
     }
 
     fn find(&self, keys: &[String]) -> Option<Step> {

@@ -44,7 +44,8 @@ pub(super) fn read(
             item.walk.fault(span.clone(), &item.path, "the name `trades` is reserved".into(), Some(help));
         }
         if let Some(s) = item.section() {
-            let own = (name == ALERT).then(|| own_settings(alerts, conditions));
+            let own =
+                (name == ALERT).then(|| own_settings(alerts, conditions, s.holds("config", "idle_lag")));
             drafts.push(draft(s, name, span, known, own));
         }
     }
@@ -57,9 +58,15 @@ pub(super) fn read(
 }
 
 /// The settings of the `alert` plugin that do not come from `[plugins.alert.config]`.
-fn own_settings(alerts: &Alerts, conditions: &[String]) -> String {
+///
+/// Its clock must not run ahead of trades that may still come, so whoever lengthens the lateness
+/// lengthens `idle_lag` with it, unless it is written.
+fn own_settings(alerts: &Alerts, conditions: &[String], lag_is_written: bool) -> String {
     let rules = if alerts.enabled { conditions.join(",") } else { String::new() };
-    format!("\"lateness\":\"{}\",\"rules\":[{rules}]", text::show_duration(alerts.lateness))
+    let lateness = text::show_duration(alerts.lateness);
+    let longer = alerts.lateness > Alerts::default().lateness && !lag_is_written;
+    let lag = if longer { format!("\"idle_lag\":\"{lateness}\",") } else { String::new() };
+    format!("{lag}\"lateness\":\"{lateness}\",\"rules\":[{rules}]")
 }
 
 fn implied(alerts: &Alerts, conditions: &[String]) -> Plugin {
@@ -69,7 +76,7 @@ fn implied(alerts: &Alerts, conditions: &[String]) -> Plugin {
         input: Input::Trades,
         markets: Vec::new(),
         to: Vec::new(),
-        config: format!("{{{}}}", own_settings(alerts, conditions)),
+        config: format!("{{{}}}", own_settings(alerts, conditions, false)),
         limits: Limits::default(),
     }
 }

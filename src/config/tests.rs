@@ -206,7 +206,8 @@ fn plugins_stand_after_what_they_read_from() {
 #[test]
 fn rules_imply_the_alert_plugin_unless_it_is_written_or_switched_off() {
     let rule = "[[alert]]\nid = \"a\"\nwhen = { kind = \"price\", above = 1 }\n";
-    let handed = r#"{"lateness":"2s","rules":[{"id":"a","when":{"above":"1","kind":"price"}}]}"#;
+    let handed =
+        r#"{"lateness":"2s","rules":[{"id":"a","markets":["*"],"when":{"above":"1","kind":"price"}}]}"#;
     let check = |text: String, expect: Option<&str>| {
         let config = accepted(&text);
         assert_eq!(config.plugin("alert").map(|p| p.config.as_str()), expect, "{text}");
@@ -219,6 +220,10 @@ fn rules_imply_the_alert_plugin_unless_it_is_written_or_switched_off() {
         format!("[alerts]\nenabled = false\n[plugins.alert.config]\nidle_lag = \"3s\"\n{rule}"),
         Some(idle),
     );
+    let late = r#"{"idle_lag":"5s","lateness":"5s","rules":[]}"#;
+    check("[alerts]\nlateness = \"5s\"\n[plugins.alert]\n".into(), Some(late));
+    let apart = r#"{"idle_lag":"9s","lateness":"5s","rules":[]}"#;
+    check("[alerts]\nlateness = \"5s\"\n[plugins.alert.config]\nidle_lag = \"9s\"\n".into(), Some(apart));
     let written = accepted(&format!("[plugins.alert.limits]\ndeadline = \"20ms\"\n{rule}"));
     let plugin = written.plugin("alert").unwrap();
     assert_eq!((plugin.config.as_str(), plugin.limits.deadline), (handed, Duration::from_millis(20)));
@@ -234,7 +239,7 @@ fn numbers_reach_a_plugin_with_the_digits_of_the_file() {
         ));
         assert_eq!(config.plugin("filter").unwrap().config, format!("{{\"n\":{natural}}}"), "{toml}");
         let rule = config.alerts.rules.first().unwrap();
-        assert_eq!(rule.semantic, format!("{{\"when\":{{\"n\":{text}}}}}"), "{toml}");
+        assert_eq!(rule.semantic, format!("{{\"markets\":[\"*\"],\"when\":{{\"n\":{text}}}}}"), "{toml}");
         serde_json::from_str::<serde_json::Value>(&config.plugin("alert").unwrap().config).unwrap();
     };
     check("100_000_000", "100000000", "\"100000000\"");
@@ -268,7 +273,7 @@ fn what_a_rule_means_does_not_depend_on_whom_it_tells() {
     );
     assert_eq!(first, same);
     assert_ne!(first, semantic("id = \"a\"\nwhen = { kind = \"price\", above = 1_000 }\nhold = \"3m\"\n"));
-    assert_eq!(first, r#"{"hold":"2m","when":{"above":"1000","kind":"price"}}"#);
+    assert_eq!(first, r#"{"hold":"2m","markets":["*"],"when":{"above":"1000","kind":"price"}}"#);
 }
 
 #[test]
@@ -329,7 +334,8 @@ bars = [
     check("bars", "/bars/1/nothing/further", "{ size = \"7x\" }", "plugins.bars.config.bars[1]");
     check("bars", "/bars", "bars", "plugins.bars.config.bars");
     check("bars", "", "[plugins.bars.config]", "plugins.bars.config");
-    assert_eq!(config.locate("none", "/x").map(|p| p.line), Some(15), "the nearest ancestor is a plugin");
+    check("alert", "/idle_lag", "[alerts]", "alerts");
+    assert_eq!(config.locate("none", "/x"), None);
 
     let fault = config.fault_of("bars", "/bars/1/size", "\"7x\" is not a size of a bar".into(), None);
     let drawn = config.refuse(vec![fault]).render(false);
@@ -353,6 +359,22 @@ fn secrets_are_shown_by_nothing() {
     let super::ChannelKind::Webhook(hook) = &config.channel("a").unwrap().kind else { panic!("{config:?}") };
     assert_eq!(hook.url.reveal(), "https://example.org/T0KEN");
     assert_eq!(hook.secret.as_ref().unwrap().reveal(), "whsec_T0KEN");
+}
+
+/// `[guest-text-is-data]`
+#[test]
+fn neither_the_file_nor_a_plugin_can_speak_to_the_terminal() {
+    let text = "[plugins.filter.config]\nx = \"a\u{202e}b\u{85}\"\n";
+    let config = accepted(text);
+    let hostile = "\nerror: \u{1b}[31m\u{7}\u{9b}2J\u{202e}\r".to_owned();
+    let fault = config.fault_of("filter", "/x", hostile.clone(), Some(hostile));
+    for color in [false, true] {
+        let drawn = config.refuse(vec![fault.clone()]).render(color);
+        let own_colours_removed = if color { drawn.replace("\u{1b}[", "") } else { drawn.clone() };
+        let obeyed = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
+        assert!(!own_colours_removed.contains(obeyed), "{drawn:?}");
+        assert!(!drawn.contains("\u{1b}[31m\u{7}") && !drawn.contains("\nerror: ␛"), "{drawn:?}");
+    }
 }
 
 #[test]
@@ -379,6 +401,24 @@ fn a_file_of_nothing_but_faults_is_told_within_bounds() {
             .render(false)
             .ends_with("the first 1000 are shown; 100000 faults in config.toml; nothing was started")
     );
+}
+
+/// `[bounded]`: the stack, whatever nests, and the number of rules.
+#[test]
+fn a_file_of_a_megabyte_of_anything_is_answered() {
+    let most = usize::try_from(MAX_FILE_BYTES).unwrap();
+    for piece in ["[", "[[a", "a.", "a={", "\"", "x", "[a.b]\n", "[[alert]]\n"] {
+        let text = piece.repeat(most / 10 / piece.len());
+        let refused = read(&text).unwrap_err();
+        assert!(refused.render(false).contains("nothing was started"), "{piece}");
+    }
+    let rules = |count: u32| -> String {
+        let rule = |n| format!("[[alert]]\nid = \"r{n}\"\nwhen = {{ kind = \"price\", above = {n} }}\n");
+        (0..count).map(rule).collect()
+    };
+    assert_eq!(accepted(&rules(10_000)).alerts.rules.len(), 10_000);
+    let refused = read(&rules(100_001)).unwrap_err();
+    assert!(refused.to_string().contains("at most 100000 are accepted"), "{refused}");
 }
 
 #[test]

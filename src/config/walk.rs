@@ -327,6 +327,12 @@ impl<'a> Section<'a> {
         entries
     }
 
+    /// Whether the table under `key` has a key `inner`; this is not asking for either.
+    pub(super) fn holds(&self, key: &str, inner: &str) -> bool {
+        let table = self.table.and_then(|t| t.get(key)).and_then(|v| v.get_ref().as_table());
+        table.is_some_and(|t| t.contains_key(inner))
+    }
+
     /// Whether there are more than `most` keys; faulted then.
     pub(super) fn is_longer_than(&self, most: usize) -> bool {
         let count = self.table.map_or(0, |t| t.len());
