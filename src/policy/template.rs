@@ -125,7 +125,7 @@ impl Templates {
             let rendered = template.render(sample(rule, state));
             // Values of unknown rules are absent here and may well be there at run time.
             if let Err(error) = rendered
-                && !(rule.sample.is_empty() && error.kind() != ErrorKind::UnknownFilter)
+                && !(rule.sample.is_empty() && may_be_absence(&error))
             {
                 return Err(at_line(&error));
             }
@@ -147,6 +147,11 @@ impl Templates {
             }
         }
     }
+}
+
+/// Whether a value that is absent could be all that is wrong.
+fn may_be_absence(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidOperation | ErrorKind::UndefinedError)
 }
 
 fn name_of(plugin: &str, rule: &str) -> String {
