@@ -19,9 +19,11 @@ const POW10: [i64; 19] = {
     table
 };
 
-/// The same as `f64`: all of them are exact.
-const POW10_F: [f64; 19] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
+/// `10^-n` as `f64`, each within half a unit in the last place.
+const POW10_INVERSE: [f64; 19] = [
+    1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15,
+    1e-16, 1e-17, 1e-18,
+];
 
 /// Decimals of the scale at which prices are compared.
 pub(crate) const PRICE_SCALE: u8 = 18;
@@ -70,7 +72,7 @@ pub(crate) fn quick_ceil(exact: i128) -> i64 {
 #[inline]
 #[expect(clippy::cast_precision_loss, reason = "an approximation is what is asked for")]
 pub(crate) fn approx(value: Decimal) -> f64 {
-    value.mantissa() as f64 / POW10_F.get(usize::from(value.scale())).copied().unwrap_or(1e18)
+    value.mantissa() as f64 * POW10_INVERSE.get(usize::from(value.scale())).copied().unwrap_or(1e-18)
 }
 
 /// Price times volume at scale 16; `None` when digits would be lost or it does not fit.

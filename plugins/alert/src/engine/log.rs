@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use tradehook_decimal::Decimal;
 
 /// Slots kept per market; with more, the oldest is given up and windows that held it are unknown
-/// until they are whole again. 8 MB of single trades; chosen, not measured.
+/// until they are whole again. 12 MB of single trades; chosen, not measured.
 const MAX_SLOTS: usize = 1 << 18;
 
 /// Slots in order of time, and the windows over them.
@@ -80,9 +80,12 @@ impl<S: Slot> Log<S> {
             self.sort_in(fill, key, amounts.as_ref());
             return;
         }
-        let merged = self.slots.back_mut().is_some_and(|newest| newest.at() == key && newest.merge(fill));
+        let merged = self
+            .slots
+            .back_mut()
+            .is_some_and(|newest| newest.at() == key && newest.merge(fill, amounts.as_ref()));
         if !merged {
-            self.slots.push_back(S::new(fill));
+            self.slots.push_back(S::new(fill, amounts.as_ref()));
         }
         let number = self.base + self.slots.len() as u64 - 1;
         for window in &mut self.windows {
@@ -100,9 +103,9 @@ impl<S: Slot> Log<S> {
     fn sort_in(&mut self, fill: &Fill, key: i64, amounts: Option<&Amounts>) {
         let place = self.slots.partition_point(|slot| slot.at() <= key);
         let same = place.checked_sub(1).and_then(|before| self.slots.get_mut(before));
-        let merged = same.is_some_and(|slot| slot.at() == key && slot.merge(fill));
+        let merged = same.is_some_and(|slot| slot.at() == key && slot.merge(fill, amounts));
         if !merged {
-            self.slots.insert(place, S::new(fill));
+            self.slots.insert(place, S::new(fill, amounts));
         }
         for at in 0..self.windows.len() {
             if let Some(window) = self.windows.get_mut(at) {
@@ -160,7 +163,7 @@ impl<S: Slot> Log<S> {
         let whole_from = cover_from.max(self.trimmed_to);
         for at in 0..self.windows.len() {
             let Some(window) = self.windows.get(at) else { return };
-            let start = self.start(window);
+            let start = if window.moves.is_empty() { Start::NONE } else { self.start(window) };
             let Some(window) = self.windows.get_mut(at) else { return };
             let covered = whole_from <= window.edge;
             for meter in &mut window.meters {
@@ -177,9 +180,10 @@ impl<S: Slot> Log<S> {
         let front = |extremes: &Option<VecDeque<(u64, Decimal)>>| {
             extremes.as_ref().and_then(|prices| prices.front()).map(|(_, price)| *price)
         };
+        let before = window.cursor.checked_sub(1).and_then(|number| self.slot(number)).map(S::last);
         Start {
-            before: window.cursor.checked_sub(1).and_then(|number| self.slot(number)).map(S::last),
-            first: self.slot(window.cursor).map(S::first),
+            before,
+            first: if before.is_some() { None } else { self.slot(window.cursor).map(S::first) },
             low: front(&window.lows),
             high: front(&window.highs),
         }

@@ -55,9 +55,9 @@ pub(crate) trait Slot: Sized {
     fn leaves(key: i64, span_ms: i64) -> i64 {
         key.saturating_add(span_ms)
     }
-    fn new(fill: &Fill) -> Self;
+    fn new(fill: &Fill, amounts: Option<&Amounts>) -> Self;
     /// Takes in one more trade of the same key; false when each trade has a slot of its own.
-    fn merge(&mut self, fill: &Fill) -> bool;
+    fn merge(&mut self, fill: &Fill, amounts: Option<&Amounts>) -> bool;
     fn at(&self) -> i64;
     fn first(&self) -> Decimal;
     fn last(&self) -> Decimal;
@@ -71,7 +71,16 @@ pub(crate) trait Slot: Sized {
 
 /// One trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Bare", into = "Bare")]
 pub(crate) struct Single {
+    bare: Bare,
+    /// Price times volume at scale 16, multiplied once; negative when the amounts are in no sum.
+    notional: i128,
+}
+
+/// What of a trade is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Bare {
     at: i64,
     price: i64,
     size: i64,
@@ -80,9 +89,26 @@ pub(crate) struct Single {
     sell: bool,
 }
 
-impl Single {
-    fn amounts(&self) -> Option<Amounts> {
-        Amounts::of(self.first(), Decimal::from_trimmed(self.size, self.size_scale), self.sell)
+impl Bare {
+    fn price(&self) -> Decimal {
+        Decimal::from_trimmed(self.price, self.price_scale)
+    }
+
+    fn size(&self) -> Decimal {
+        Decimal::from_trimmed(self.size, self.size_scale)
+    }
+}
+
+impl From<Bare> for Single {
+    fn from(bare: Bare) -> Self {
+        let amounts = Amounts::of(bare.price(), bare.size(), bare.sell);
+        Self { bare, notional: amounts.map_or(-1, |amounts| amounts.notional) }
+    }
+}
+
+impl From<Single> for Bare {
+    fn from(single: Single) -> Self {
+        single.bare
     }
 }
 
@@ -98,30 +124,31 @@ impl Slot for Single {
     }
 
     #[inline]
-    fn new(fill: &Fill) -> Self {
+    fn new(fill: &Fill, amounts: Option<&Amounts>) -> Self {
         let (price, size) = (fill.price, fill.volume);
-        Self {
+        let bare = Bare {
             at: fill.at_ms,
             price: price.mantissa(),
             size: size.mantissa(),
             price_scale: price.scale(),
             size_scale: size.scale(),
             sell: fill.sell,
-        }
+        };
+        Self { bare, notional: amounts.map_or(-1, |amounts| amounts.notional) }
     }
 
-    fn merge(&mut self, _fill: &Fill) -> bool {
+    fn merge(&mut self, _fill: &Fill, _amounts: Option<&Amounts>) -> bool {
         false
     }
 
     #[inline]
     fn at(&self) -> i64 {
-        self.at
+        self.bare.at
     }
 
     #[inline]
     fn first(&self) -> Decimal {
-        Decimal::from_trimmed(self.price, self.price_scale)
+        self.bare.price()
     }
 
     #[inline]
@@ -139,11 +166,36 @@ impl Slot for Single {
 
     #[inline]
     fn part(&self, measure: Measure, side: Option<Taker>) -> i128 {
-        self.amounts().map_or(0, |amounts| amounts.part(measure, side))
+        if self.notional < 0 || side.is_some_and(|side| (side == Taker::Sell) != self.bare.sell) {
+            return 0;
+        }
+        match measure {
+            Measure::Notional => self.notional,
+            Measure::Volume => volume(self.bare.size()).unwrap_or(0),
+            Measure::Count => 1,
+        }
     }
 
     fn untold(&self) -> u32 {
-        u32::from(self.amounts().is_none())
+        u32::from(self.notional < 0)
+    }
+}
+
+/// What takers of one side did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Totals {
+    notional: i128,
+    volume: i128,
+    count: u32,
+}
+
+impl Totals {
+    fn part(&self, measure: Measure) -> i128 {
+        match measure {
+            Measure::Notional => self.notional,
+            Measure::Volume => self.volume,
+            Measure::Count => i128::from(self.count),
+        }
     }
 }
 
@@ -158,29 +210,22 @@ pub(crate) struct Pane {
     last: Decimal,
     low: Decimal,
     high: Decimal,
-    /// Bought, sold.
-    notional: [i128; 2],
-    volume: [i128; 2],
-    count: [u32; 2],
+    bought: Totals,
+    sold: Totals,
     untold: u32,
 }
 
 impl Pane {
-    fn add(&mut self, fill: &Fill) {
-        let Some(amounts) = Amounts::of(fill.price, fill.volume, fill.sell) else {
+    fn add(&mut self, amounts: Option<&Amounts>) {
+        let Some(amounts) = amounts else {
             self.untold = self.untold.saturating_add(1);
             return;
         };
-        let [bought, sold] = [usize::from(fill.sell) == 0, fill.sell];
-        for (i, mine) in [bought, sold].into_iter().enumerate() {
-            if let (true, Some(n), Some(v), Some(c)) =
-                (mine, self.notional.get_mut(i), self.volume.get_mut(i), self.count.get_mut(i))
-            {
-                *n += amounts.notional;
-                *v += amounts.volume;
-                *c = c.saturating_add(1);
-            }
-        }
+        let [bought, sold] = [&mut self.bought, &mut self.sold];
+        let totals = if amounts.sell { sold } else { bought };
+        totals.notional += amounts.notional;
+        totals.volume += amounts.volume;
+        totals.count = totals.count.saturating_add(1);
     }
 }
 
@@ -193,7 +238,7 @@ impl Slot for Pane {
         now_ms.saturating_sub(span_ms).div_euclid(PANE_MS).saturating_mul(PANE_MS)
     }
 
-    fn new(fill: &Fill) -> Self {
+    fn new(fill: &Fill, amounts: Option<&Amounts>) -> Self {
         let (at_ms, price) = (fill.at_ms, fill.price);
         let mut pane = Self {
             at: Self::key(at_ms),
@@ -203,16 +248,15 @@ impl Slot for Pane {
             last: price,
             low: price,
             high: price,
-            notional: [0; 2],
-            volume: [0; 2],
-            count: [0; 2],
+            bought: Totals::default(),
+            sold: Totals::default(),
             untold: 0,
         };
-        pane.add(fill);
+        pane.add(amounts);
         pane
     }
 
-    fn merge(&mut self, fill: &Fill) -> bool {
+    fn merge(&mut self, fill: &Fill, amounts: Option<&Amounts>) -> bool {
         if fill.at_ms >= self.last_ms {
             (self.last_ms, self.last) = (fill.at_ms, fill.price);
         }
@@ -221,7 +265,7 @@ impl Slot for Pane {
         }
         self.low = self.low.min(fill.price);
         self.high = self.high.max(fill.price);
-        self.add(fill);
+        self.add(amounts);
         true
     }
 
@@ -246,15 +290,10 @@ impl Slot for Pane {
     }
 
     fn part(&self, measure: Measure, side: Option<Taker>) -> i128 {
-        let pick = |[bought, sold]: [i128; 2]| match side {
-            None => bought + sold,
-            Some(Taker::Buy) => bought,
-            Some(Taker::Sell) => sold,
-        };
-        match measure {
-            Measure::Notional => pick(self.notional),
-            Measure::Volume => pick(self.volume),
-            Measure::Count => pick(self.count.map(i128::from)),
+        match side {
+            None => self.bought.part(measure) + self.sold.part(measure),
+            Some(Taker::Buy) => self.bought.part(measure),
+            Some(Taker::Sell) => self.sold.part(measure),
         }
     }
 

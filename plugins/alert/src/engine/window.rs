@@ -283,13 +283,16 @@ impl Moves {
 pub(crate) struct Start {
     /// The last price before the window, when there is one.
     pub(crate) before: Option<Decimal>,
-    /// The first price in it.
+    /// The first price in it; asked for only when there is none before.
     pub(crate) first: Option<Decimal>,
     pub(crate) low: Option<Decimal>,
     pub(crate) high: Option<Decimal>,
 }
 
 impl Start {
+    /// For a window of which no move is asked.
+    pub(crate) const NONE: Self = Self { before: None, first: None, low: None, high: None };
+
     #[inline]
     fn pick(&self, reference: Reference) -> Option<Decimal> {
         let ready = |warmup: Warmup| warmup == Warmup::Partial || self.before.is_some();
