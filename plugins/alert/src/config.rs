@@ -1,0 +1,126 @@
+//! The configuration: JSON text in, rules or every mistake out.
+//!
+//! Read by hand, not derived, because all mistakes are wanted at once, each with its place and
+//! with what would be accepted; a derived reader stops at the first.
+
+mod read;
+mod units;
+
+pub(crate) use read::{Amount, Faults, Reader, nearest};
+
+use crate::kinds;
+use crate::rule::{Config, Initial, OnUnknown, Rule, Source, Timing};
+use serde_json::Value;
+use tradehook_sdk::ConfigFault;
+
+const RULE_KEYS: &[&str] = &[
+    "id",
+    "markets",
+    "exclude",
+    "source",
+    "hold",
+    "hold_trades",
+    "linger",
+    "initial",
+    "on_unknown",
+    "resolved",
+    "when",
+];
+
+/// Reads `{"rules": […], "lateness": "2s", "idle_lag": "2s"}`.
+pub(crate) fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
+    let mut faults = Faults::default();
+    let config = match serde_json::from_str::<Value>(text) {
+        Ok(value) => read(&value, &mut faults),
+        Err(error) => {
+            faults.push("", format!("not JSON: {error}"), "an object with `rules`");
+            None
+        }
+    };
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(faults.into_list()),
+    }
+}
+
+fn read(value: &Value, faults: &mut Faults) -> Option<Config> {
+    let mut top = Reader::new(value, "", &["rules", "lateness", "idle_lag"], faults)?;
+    let lateness_ms = top.duration("lateness").unwrap_or(2000);
+    let idle_lag_ms = top.duration("idle_lag").unwrap_or(2000);
+    if idle_lag_ms < lateness_ms {
+        top.fault("idle_lag", "shorter than `lateness`", "at least the allowed lateness");
+    }
+    let mut rules: Vec<Rule> = Vec::new();
+    for (index, item) in top.array("rules").unwrap_or_default().iter().enumerate() {
+        let path = format!("/rules/{index}");
+        let Some(rule) = read_rule(item, &path, top.faults()) else { continue };
+        if let Some(first) = rules.iter().position(|r| r.id == rule.id) {
+            let message = format!("a second rule with the id `{}`; the first is rule {first}", rule.id);
+            top.faults().push(format!("{path}/id"), message, "an id of its own for each rule");
+        }
+        rules.push(rule);
+    }
+    Some(Config { rules, lateness_ms, idle_lag_ms })
+}
+
+/// What of a rule the reader of its `when` must know.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Around {
+    pub(crate) source: Option<Source>,
+}
+
+fn read_rule(value: &Value, path: &str, faults: &mut Faults) -> Option<Rule> {
+    let mut rule = Reader::new(value, path, RULE_KEYS, faults)?;
+    let id = rule.required_text("id");
+    let markets = rule.globs("markets");
+    if rule.get("markets").is_none() {
+        rule.fault("", "`markets` is missing", "codes or globs, for instance [\"KRW-*\"]");
+    }
+    let exclude = rule.globs("exclude").unwrap_or_default();
+    let source = rule.choice("source", SOURCES);
+    let timing = Timing {
+        hold_ms: rule.duration("hold").unwrap_or(0),
+        hold_trades: rule.count("hold_trades").unwrap_or(0),
+        linger_ms: rule.duration("linger").unwrap_or(0),
+        initial: rule
+            .choice("initial", &[("fire", Initial::Fire), ("arm", Initial::Arm)])
+            .unwrap_or_default(),
+        on_unknown: rule
+            .choice(
+                "on_unknown",
+                &[("hold", OnUnknown::Hold), ("clear", OnUnknown::Clear), ("fire", OnUnknown::Fire)],
+            )
+            .unwrap_or_default(),
+    };
+    if rule.has("hold") && rule.has("hold_trades") {
+        rule.fault("hold_trades", "`hold` and `hold_trades` together", "one of them");
+    }
+    let _ = rule.flag("resolved");
+    let Some(when) = rule.get("when") else {
+        rule.fault("", "`when` is missing", format!("a table with `kind`, one of {}", kinds::list()));
+        return None;
+    };
+    let around = Around { source };
+    let when = kinds::read(when, &format!("{path}/when"), around, rule.faults());
+    let edge =
+        rule.get("when").and_then(|w| w.get("kind")).and_then(Value::as_str).and_then(kinds::edge_hint);
+    if let Some(hint) = edge {
+        for key in ["hold", "hold_trades", "linger", "initial", "on_unknown"] {
+            if rule.has(key) {
+                rule.fault(key, format!("`{key}` on a rule that fires at an instant"), hint);
+            }
+        }
+    }
+    if matches!(when, Some(crate::rule::When::Silence(_))) && rule.has("hold_trades") {
+        rule.fault("hold_trades", "a silence has no trades to count", "`hold`, or a longer `for`");
+    }
+    Some(Rule { id: id?, markets: markets?, exclude, timing, when: when? })
+}
+
+/// The words for `source`.
+pub(crate) const SOURCES: &[(&str, Source)] = &[
+    ("last", Source::Last),
+    ("mid", Source::Mid),
+    ("best_bid", Source::BestBid),
+    ("best_ask", Source::BestAsk),
+];

@@ -1,0 +1,140 @@
+//! The engine: what the rules say about a stream of trades, ticks and gaps.
+//!
+//! Owns the markets and the clock that ticks tell. A trade costs the rules of its market only; a
+//! tick costs the markets that have something due or had a trade since the last tick.
+//!
+//! Keeps: [bounded] [numbers-survive]
+
+mod band;
+mod level;
+mod log;
+mod market;
+mod prices;
+mod slot;
+mod state;
+mod window;
+
+pub(crate) use band::Band;
+
+use crate::rule::{Config, Rule};
+use market::{Desk, Market};
+use tradehook_sdk::{Alert, Gap, Out, Trade};
+
+/// Markets beyond this number are not watched: the venue lists fewer than a thousand.
+const MAX_MARKETS: usize = 65_536;
+/// The deadline of a market had a trade: compute it when it is asked for.
+const STALE: i64 = i64::MIN;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    rules: Vec<Rule>,
+    lateness_ms: i64,
+    idle_lag_ms: i64,
+    /// What ticks say every clock is at least.
+    idle_ms: i64,
+    /// By market number.
+    markets: Vec<Option<Box<Market>>>,
+    /// By market number: when a tick changes something.
+    deadlines: Vec<i64>,
+    said: Vec<(u32, Alert)>,
+}
+
+impl Engine {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            rules: config.rules,
+            lateness_ms: config.lateness_ms,
+            idle_lag_ms: config.idle_lag_ms,
+            idle_ms: i64::MIN,
+            markets: Vec::new(),
+            deadlines: Vec::new(),
+            said: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn trade(&mut self, trade: &Trade<'_>, out: &mut Out) {
+        let number = trade.market_id as usize;
+        if !matches!(self.markets.get(number), Some(Some(_))) && !self.meet(number, trade.market) {
+            return;
+        }
+        let Some(Some(market)) = self.markets.get_mut(number) else { return };
+        if !market.watched {
+            return;
+        }
+        let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+        market.trade(trade, self.idle_ms, &mut desk);
+        if let Some(deadline) = self.deadlines.get_mut(number) {
+            *deadline = STALE;
+        }
+        if !self.said.is_empty() {
+            self.tell(out);
+        }
+    }
+
+    /// A market's first trade: which rules are about it is settled here, once.
+    #[cold]
+    fn meet(&mut self, number: usize, code: &str) -> bool {
+        if number >= MAX_MARKETS {
+            return false;
+        }
+        if self.markets.len() <= number {
+            self.markets.resize_with(number + 1, || None);
+            self.deadlines.resize(number + 1, STALE);
+        }
+        if let Some(place) = self.markets.get_mut(number) {
+            *place = Some(Box::new(Market::new(code, &self.rules)));
+        }
+        true
+    }
+
+    pub(crate) fn tick(&mut self, at_ms: i64, out: &mut Out) {
+        self.idle_ms = self.idle_ms.max(at_ms.saturating_sub(self.idle_lag_ms));
+        for (place, deadline) in self.markets.iter_mut().zip(&mut self.deadlines) {
+            if self.idle_ms < *deadline {
+                continue;
+            }
+            let Some(market) = place.as_mut().filter(|market| market.watched) else { continue };
+            if *deadline == STALE {
+                *deadline = market.deadline();
+                if self.idle_ms < *deadline {
+                    continue;
+                }
+            }
+            let from = self.said.len();
+            let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+            market.tick(self.idle_ms, &mut desk);
+            *deadline = market.deadline();
+            if let Some(fresh) = self.said.get_mut(from..) {
+                fresh.sort_by_key(|(rule, _)| *rule);
+            }
+        }
+        for (_, alert) in self.said.drain(..) {
+            out.alert(alert);
+        }
+    }
+
+    /// A stretch whose trades were all recovered changes nothing: they are on the tape.
+    pub(crate) fn gap(&mut self, gap: &Gap<'_>) {
+        if gap.filled || gap.to_ms <= gap.from_ms {
+            return;
+        }
+        for (number, (place, deadline)) in (0u32..).zip(self.markets.iter_mut().zip(&mut self.deadlines)) {
+            let about = gap.market_ids.is_empty() || gap.market_ids.contains(&number);
+            if let (true, Some(market)) = (about, place) {
+                market.gap(gap.from_ms, gap.to_ms);
+                *deadline = STALE;
+            }
+        }
+    }
+
+    /// Hands over what was said about one trade, in the order of the rules.
+    #[cold]
+    fn tell(&mut self, out: &mut Out) {
+        self.said.sort_by_key(|(rule, _)| *rule);
+        for (_, alert) in self.said.drain(..) {
+            out.alert(alert);
+        }
+    }
+}

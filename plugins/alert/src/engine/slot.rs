@@ -1,0 +1,303 @@
+//! What a window is made of: single trades up to ten minutes, panes of one second beyond.
+//!
+//! Which of the two follows from the rule's text alone. A raw window is `(now - w, now]`; one of
+//! panes is `(floor(now - w), now]`, to the second, with panes `(start, start + 1 s]`.
+
+use crate::fixed::{notional, volume};
+use crate::kinds::{Fill, Measure};
+use crate::rule::Taker;
+use serde::{Deserialize, Serialize};
+use tradehook_decimal::Decimal;
+
+/// The longest window that keeps every trade.
+pub(crate) const RAW_WINDOW_MS: i64 = 600_000;
+const PANE_MS: i64 = 1000;
+/// Amounts from here on make a sum unknown: below it, the sums of 2²⁷ trades fit.
+const AMOUNT_LIMIT: i128 = 1 << 100;
+
+/// What one trade adds to the sums; `None` when it cannot be told exactly.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Amounts {
+    pub(crate) notional: i128,
+    pub(crate) volume: i128,
+    pub(crate) sell: bool,
+}
+
+impl Amounts {
+    #[inline]
+    pub(crate) fn of(price: Decimal, size: Decimal, sell: bool) -> Option<Self> {
+        let small = |amount: &i128| *amount < AMOUNT_LIMIT;
+        let notional = notional(price, size).filter(small)?;
+        Some(Self { notional, volume: volume(size).filter(small)?, sell })
+    }
+
+    /// What of it `measure` and `side` count.
+    #[inline]
+    pub(crate) fn part(&self, measure: Measure, side: Option<Taker>) -> i128 {
+        if side.is_some_and(|side| (side == Taker::Sell) != self.sell) {
+            return 0;
+        }
+        match measure {
+            Measure::Notional => self.notional,
+            Measure::Volume => self.volume,
+            Measure::Count => 1,
+        }
+    }
+}
+
+/// One step of a window.
+pub(crate) trait Slot: Sized {
+    /// The time by which a trade is sorted in.
+    fn key(at_ms: i64) -> i64;
+    /// The last time that is no longer in the window.
+    fn edge(now_ms: i64, span_ms: i64) -> i64;
+    /// The first clock at which what has key `key` is out of the window.
+    fn leaves(key: i64, span_ms: i64) -> i64 {
+        key.saturating_add(span_ms)
+    }
+    fn new(fill: &Fill, amounts: Option<&Amounts>) -> Self;
+    /// Takes in one more trade of the same key; false when each trade has a slot of its own.
+    fn merge(&mut self, fill: &Fill, amounts: Option<&Amounts>) -> bool;
+    fn at(&self) -> i64;
+    fn first(&self) -> Decimal;
+    fn last(&self) -> Decimal;
+    fn low(&self) -> Decimal;
+    fn high(&self) -> Decimal;
+    /// What it adds to a sum.
+    fn part(&self, measure: Measure, side: Option<Taker>) -> i128;
+    /// Trades in it whose amounts are in no sum.
+    fn untold(&self) -> u32;
+}
+
+/// One trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Bare", into = "Bare")]
+pub(crate) struct Single {
+    bare: Bare,
+    /// Price times volume at scale 16, multiplied once; negative when the amounts are in no sum.
+    notional: i128,
+}
+
+/// What of a trade is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Bare {
+    at: i64,
+    price: i64,
+    size: i64,
+    price_scale: u8,
+    size_scale: u8,
+    sell: bool,
+}
+
+impl Bare {
+    fn price(&self) -> Decimal {
+        Decimal::from_trimmed(self.price, self.price_scale)
+    }
+
+    fn size(&self) -> Decimal {
+        Decimal::from_trimmed(self.size, self.size_scale)
+    }
+}
+
+impl From<Bare> for Single {
+    fn from(bare: Bare) -> Self {
+        let amounts = Amounts::of(bare.price(), bare.size(), bare.sell);
+        Self { bare, notional: amounts.map_or(-1, |amounts| amounts.notional) }
+    }
+}
+
+impl From<Single> for Bare {
+    fn from(single: Single) -> Self {
+        single.bare
+    }
+}
+
+impl Slot for Single {
+    #[inline]
+    fn key(at_ms: i64) -> i64 {
+        at_ms
+    }
+
+    #[inline]
+    fn edge(now_ms: i64, span_ms: i64) -> i64 {
+        now_ms.saturating_sub(span_ms)
+    }
+
+    #[inline]
+    fn new(fill: &Fill, amounts: Option<&Amounts>) -> Self {
+        let (price, size) = (fill.price, fill.volume);
+        let bare = Bare {
+            at: fill.at_ms,
+            price: price.mantissa(),
+            size: size.mantissa(),
+            price_scale: price.scale(),
+            size_scale: size.scale(),
+            sell: fill.sell,
+        };
+        Self { bare, notional: amounts.map_or(-1, |amounts| amounts.notional) }
+    }
+
+    fn merge(&mut self, _fill: &Fill, _amounts: Option<&Amounts>) -> bool {
+        false
+    }
+
+    #[inline]
+    fn at(&self) -> i64 {
+        self.bare.at
+    }
+
+    #[inline]
+    fn first(&self) -> Decimal {
+        self.bare.price()
+    }
+
+    #[inline]
+    fn last(&self) -> Decimal {
+        self.first()
+    }
+
+    fn low(&self) -> Decimal {
+        self.first()
+    }
+
+    fn high(&self) -> Decimal {
+        self.first()
+    }
+
+    #[inline]
+    fn part(&self, measure: Measure, side: Option<Taker>) -> i128 {
+        if self.notional < 0 || side.is_some_and(|side| (side == Taker::Sell) != self.bare.sell) {
+            return 0;
+        }
+        match measure {
+            Measure::Notional => self.notional,
+            Measure::Volume => volume(self.bare.size()).unwrap_or(0),
+            Measure::Count => 1,
+        }
+    }
+
+    fn untold(&self) -> u32 {
+        u32::from(self.notional < 0)
+    }
+}
+
+/// What takers of one side did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Totals {
+    notional: i128,
+    volume: i128,
+    count: u32,
+}
+
+impl Totals {
+    fn part(&self, measure: Measure) -> i128 {
+        match measure {
+            Measure::Notional => self.notional,
+            Measure::Volume => self.volume,
+            Measure::Count => i128::from(self.count),
+        }
+    }
+}
+
+/// All trades of one second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pane {
+    /// Its end, which is in it.
+    at: i64,
+    first_ms: i64,
+    last_ms: i64,
+    first: Decimal,
+    last: Decimal,
+    low: Decimal,
+    high: Decimal,
+    bought: Totals,
+    sold: Totals,
+    untold: u32,
+}
+
+impl Pane {
+    fn add(&mut self, amounts: Option<&Amounts>) {
+        let Some(amounts) = amounts else {
+            self.untold = self.untold.saturating_add(1);
+            return;
+        };
+        let [bought, sold] = [&mut self.bought, &mut self.sold];
+        let totals = if amounts.sell { sold } else { bought };
+        totals.notional += amounts.notional;
+        totals.volume += amounts.volume;
+        totals.count = totals.count.saturating_add(1);
+    }
+}
+
+impl Slot for Pane {
+    fn key(at_ms: i64) -> i64 {
+        at_ms.saturating_sub(1).div_euclid(PANE_MS).saturating_add(1).saturating_mul(PANE_MS)
+    }
+
+    fn edge(now_ms: i64, span_ms: i64) -> i64 {
+        now_ms.saturating_sub(span_ms).div_euclid(PANE_MS).saturating_mul(PANE_MS)
+    }
+
+    fn new(fill: &Fill, amounts: Option<&Amounts>) -> Self {
+        let (at_ms, price) = (fill.at_ms, fill.price);
+        let mut pane = Self {
+            at: Self::key(at_ms),
+            first_ms: at_ms,
+            last_ms: at_ms,
+            first: price,
+            last: price,
+            low: price,
+            high: price,
+            bought: Totals::default(),
+            sold: Totals::default(),
+            untold: 0,
+        };
+        pane.add(amounts);
+        pane
+    }
+
+    fn merge(&mut self, fill: &Fill, amounts: Option<&Amounts>) -> bool {
+        if fill.at_ms >= self.last_ms {
+            (self.last_ms, self.last) = (fill.at_ms, fill.price);
+        }
+        if fill.at_ms < self.first_ms {
+            (self.first_ms, self.first) = (fill.at_ms, fill.price);
+        }
+        self.low = self.low.min(fill.price);
+        self.high = self.high.max(fill.price);
+        self.add(amounts);
+        true
+    }
+
+    fn at(&self) -> i64 {
+        self.at
+    }
+
+    fn first(&self) -> Decimal {
+        self.first
+    }
+
+    fn last(&self) -> Decimal {
+        self.last
+    }
+
+    fn low(&self) -> Decimal {
+        self.low
+    }
+
+    fn high(&self) -> Decimal {
+        self.high
+    }
+
+    fn part(&self, measure: Measure, side: Option<Taker>) -> i128 {
+        match side {
+            None => self.bought.part(measure) + self.sold.part(measure),
+            Some(Taker::Buy) => self.bought.part(measure),
+            Some(Taker::Sell) => self.sold.part(measure),
+        }
+    }
+
+    fn untold(&self) -> u32 {
+        self.untold
+    }
+}

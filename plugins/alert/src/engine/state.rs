@@ -1,0 +1,217 @@
+//! The engine's state as bytes, and back.
+//!
+//! What follows from something else is not written: running sums, cursors and shortcuts are
+//! rebuilt from the trades and the clock. State belongs to the rule whose definition it carries,
+//! so a rule that was changed, added or renamed starts fresh and the others go on.
+
+use super::Engine;
+use super::level::{self, Level};
+use super::market::{Latest, Market};
+use super::prices::Watch;
+use super::slot::{Pane, Single};
+use crate::kinds::{GridMemory, LineMemory, Sweep};
+use crate::rule::Rule;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tradehook_decimal::Decimal;
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    /// The definitions of the rules that wrote it.
+    rules: Vec<Vec<u8>>,
+    idle_ms: i64,
+    markets: Vec<MarketState>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MarketState {
+    number: u32,
+    code: String,
+    now_ms: i64,
+    latest: Option<Latest>,
+    prev_close: Option<Decimal>,
+    cover_from: i64,
+    quiet_since: i64,
+    prices: [Option<Decimal>; 4],
+    raw: LogState<Single>,
+    panes: LogState<Pane>,
+    sweeps: Vec<(i64, Sweep)>,
+    swept: Vec<u32>,
+    memories: Vec<(u32, Memory)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LogState<S> {
+    /// Whether it was kept at all.
+    kept: bool,
+    trimmed_to: i64,
+    slots: Vec<S>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+enum Memory {
+    Level(level::Memory),
+    Line(LineMemory),
+    Grid(Option<GridMemory>),
+}
+
+/// A place of a rule's memory.
+enum Place<'a> {
+    Level(&'a mut Level),
+    Watch(&'a mut Watch),
+}
+
+impl Place<'_> {
+    fn rule(&self) -> u32 {
+        match self {
+            Self::Level(level) => level.rule,
+            Self::Watch(Watch::Level { level, .. }) => level.rule,
+            Self::Watch(Watch::Line { rule, .. } | Watch::Grid { rule, .. }) => *rule,
+        }
+    }
+
+    fn set(self, memory: Memory) {
+        match (self, memory) {
+            (Self::Level(level) | Self::Watch(Watch::Level { level, .. }), Memory::Level(memory)) => {
+                level.memory = memory;
+            }
+            (Self::Watch(Watch::Line { line, .. }), Memory::Line(memory)) => line.memory = memory,
+            (Self::Watch(Watch::Grid { grid: Some(grid), .. }), Memory::Grid(memory)) => grid.memory = memory,
+            _ => {}
+        }
+    }
+}
+
+impl Engine {
+    pub(crate) fn save(&self) -> Vec<u8> {
+        let markets = (0u32..).zip(&self.markets).filter_map(|(number, market)| {
+            let market = market.as_ref()?;
+            Some(save_market(number, market))
+        });
+        let state = State {
+            rules: self.rules.iter().map(Rule::identity).collect(),
+            idle_ms: self.idle_ms,
+            markets: markets.collect(),
+        };
+        postcard::to_allocvec(&state).unwrap_or_default()
+    }
+
+    pub(crate) fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let state: State =
+            postcard::from_bytes(bytes).map_err(|error| format!("the snapshot cannot be read: {error}"))?;
+        let own: BTreeMap<Vec<u8>, u32> =
+            (0u32..).zip(&self.rules).map(|(index, rule)| (rule.identity(), index)).collect();
+        let known: Vec<Option<u32>> = state.rules.iter().map(|rule| own.get(rule).copied()).collect();
+        let now = |old: u32| known.get(old as usize).copied().flatten();
+        self.idle_ms = state.idle_ms;
+        (self.markets, self.deadlines) = (Vec::new(), Vec::new());
+        for saved in state.markets {
+            let number = saved.number as usize;
+            if !self.meet(number, &saved.code) {
+                return Err(format!("the snapshot knows a market number {number}, which is out of range"));
+            }
+            if let Some(Some(market)) = self.markets.get_mut(number) {
+                load_market(market, saved, &now, &self.rules);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn save_market(number: u32, market: &Market) -> MarketState {
+    let mut memories = Vec::new();
+    for watch in market.prices.iter().flat_map(|prices| &prices.watches) {
+        memories.push(match watch {
+            Watch::Level { level, .. } => (level.rule, Memory::Level(level.memory)),
+            Watch::Line { rule, line, .. } => (*rule, Memory::Line(line.memory)),
+            Watch::Grid { rule, grid } => (*rule, Memory::Grid(grid.as_ref().and_then(|grid| grid.memory))),
+        });
+    }
+    for window in market.raw.windows.iter().chain(&market.panes.windows) {
+        let sums = window.meters.iter().flat_map(|meter| &meter.levels).map(|(level, ..)| level);
+        let moves = window.moves.iter().flat_map(|moves| &moves.levels).map(|(level, _)| level);
+        memories.extend(sums.chain(moves).map(|level| (level.rule, Memory::Level(level.memory))));
+    }
+    for quiet in &market.quiets {
+        memories.push((quiet.level.rule, Memory::Level(quiet.level.memory)));
+    }
+    MarketState {
+        number,
+        code: market.code.clone(),
+        now_ms: market.now_ms,
+        latest: market.latest,
+        prev_close: market.prev_close,
+        cover_from: market.cover_from,
+        quiet_since: market.quiet_since,
+        prices: market.prices.each_ref().map(super::prices::Prices::latest),
+        raw: LogState {
+            kept: !market.raw.windows.is_empty(),
+            trimmed_to: market.raw.trimmed_to,
+            slots: market.raw.slots.iter().copied().collect(),
+        },
+        panes: LogState {
+            kept: !market.panes.windows.is_empty(),
+            trimmed_to: market.panes.trimmed_to,
+            slots: market.panes.slots.iter().copied().collect(),
+        },
+        sweeps: market.large.sweeps(),
+        swept: market.large.fired(),
+        memories,
+    }
+}
+
+fn load_market(market: &mut Market, saved: MarketState, now: &dyn Fn(u32) -> Option<u32>, rules: &[Rule]) {
+    market.now_ms = saved.now_ms;
+    market.latest = saved.latest;
+    market.cover_from = saved.cover_from;
+    market.quiet_since = saved.quiet_since;
+    market.set_prev_close(saved.prev_close, rules);
+    // What was not kept is missing up to the clock.
+    let trimmed = |kept: bool, to: i64| if kept || saved.latest.is_none() { to } else { saved.now_ms };
+    market.raw.trimmed_to = trimmed(saved.raw.kept, saved.raw.trimmed_to);
+    market.panes.trimmed_to = trimmed(saved.panes.kept, saved.panes.trimmed_to);
+    if !market.raw.windows.is_empty() {
+        market.raw.slots = saved.raw.slots.into();
+    }
+    if !market.panes.windows.is_empty() {
+        market.panes.slots = saved.panes.slots.into();
+    }
+    market.raw.rebuild(saved.now_ms);
+    market.panes.rebuild(saved.now_ms);
+    for (gap_ms, sweep) in saved.sweeps {
+        market.large.resume(gap_ms, sweep);
+    }
+    for rule in saved.swept.into_iter().filter_map(now) {
+        market.large.mark_fired(rule);
+    }
+    // A rule's memories are in the order in which its instances were made.
+    let mut memories: BTreeMap<u32, std::collections::VecDeque<Memory>> = BTreeMap::new();
+    for (old, memory) in saved.memories {
+        if let Some(rule) = now(old) {
+            memories.entry(rule).or_default().push_back(memory);
+        }
+    }
+    for place in places(market) {
+        if let Some(memory) = memories.get_mut(&place.rule()).and_then(std::collections::VecDeque::pop_front)
+        {
+            place.set(memory);
+        }
+    }
+    for (prices, latest) in market.prices.iter_mut().zip(saved.prices) {
+        prices.set_latest(latest);
+        prices.rouse();
+    }
+}
+
+/// Every place of a market where a rule remembers something.
+fn places(market: &mut Market) -> Vec<Place<'_>> {
+    let mut places = Vec::new();
+    places.extend(market.prices.iter_mut().flat_map(|prices| &mut prices.watches).map(Place::Watch));
+    for window in market.raw.windows.iter_mut().chain(&mut market.panes.windows) {
+        let sums = window.meters.iter_mut().flat_map(|meter| &mut meter.levels).map(|(level, ..)| level);
+        let moves = window.moves.iter_mut().flat_map(|moves| &mut moves.levels).map(|(level, _)| level);
+        places.extend(sums.chain(moves).map(Place::Level));
+    }
+    places.extend(market.quiets.iter_mut().map(|quiet| Place::Level(&mut quiet.level)));
+    places
+}

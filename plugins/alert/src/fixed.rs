@@ -1,0 +1,141 @@
+//! Decimals as integers at one scale, so that the engine compares and adds without branching.
+//!
+//! Prices decide at scale 18, where every [`Decimal`] is an integer: a threshold that is a ratio
+//! becomes an exact integer bound by rounding it the safe way. Scale 8 in an `i64` is the shortcut
+//! for the hot path; what does not fit it takes the slow way, which is exact.
+//!
+//! Keeps: [numbers-survive]
+
+use tradehook_decimal::{Decimal, Wide};
+
+/// `10^n` as `i64`, for `n` up to 18.
+const POW10: [i64; 19] = {
+    let mut table = [1i64; 19];
+    let mut i = 1;
+    while i < 19 {
+        table[i] = table[i - 1] * 10;
+        i += 1;
+    }
+    table
+};
+
+/// `10^-n` as `f64`, each within half a unit in the last place.
+const POW10_INVERSE: [f64; 19] = [
+    1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15,
+    1e-16, 1e-17, 1e-18,
+];
+
+/// Decimals of the scale at which prices are compared.
+pub(crate) const PRICE_SCALE: u8 = 18;
+/// Decimals of the scale at which notionals and volumes are summed: the venue prints 8 + 8.
+pub(crate) const SUM_SCALE: u8 = 16;
+/// One unit of the hot path's scale (8), counted at [`PRICE_SCALE`].
+const QUICK_UNIT: i128 = 10_000_000_000;
+
+/// `10^n`; `n` is at most 18 everywhere in this crate.
+pub(crate) fn pow10(n: u8) -> i64 {
+    POW10.get(usize::from(n)).copied().unwrap_or(i64::MAX)
+}
+
+/// The value at scale 18: always an integer, always in range.
+#[inline]
+pub(crate) fn exact(value: Decimal) -> i128 {
+    i128::from(value.mantissa()) * i128::from(pow10(PRICE_SCALE.saturating_sub(value.scale())))
+}
+
+/// The value that [`exact`] made an integer of.
+pub(crate) fn wide(exact: i128) -> Wide {
+    Wide::new(exact, PRICE_SCALE)
+}
+
+/// The value at scale 8, where it fits.
+#[inline]
+pub(crate) fn quick(value: Decimal) -> Option<i64> {
+    let more = 8u8.checked_sub(value.scale())?;
+    value.mantissa().checked_mul(*POW10.get(usize::from(more))?)
+}
+
+/// The largest integer at scale 8 that is not above `exact`.
+pub(crate) fn quick_floor(exact: i128) -> i64 {
+    let floor = exact.div_euclid(QUICK_UNIT);
+    i64::try_from(floor).unwrap_or(if floor < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// The smallest integer at scale 8 that is not below `exact`.
+pub(crate) fn quick_ceil(exact: i128) -> i64 {
+    let ceil = exact.div_euclid(QUICK_UNIT) + i128::from(exact.rem_euclid(QUICK_UNIT) != 0);
+    i64::try_from(ceil).unwrap_or(if ceil < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// Within two units in the last place of the value: used only to prove that an exact comparison
+/// can be left out.
+#[inline]
+#[expect(clippy::cast_precision_loss, reason = "an approximation is what is asked for")]
+pub(crate) fn approx(value: Decimal) -> f64 {
+    value.mantissa() as f64 * POW10_INVERSE.get(usize::from(value.scale())).copied().unwrap_or(1e-18)
+}
+
+/// Price times volume at scale 16; `None` when digits would be lost or it does not fit.
+#[inline]
+pub(crate) fn notional(price: Decimal, volume: Decimal) -> Option<i128> {
+    let product = i128::from(price.mantissa()) * i128::from(volume.mantissa());
+    let more = SUM_SCALE.checked_sub(price.scale() + volume.scale())?;
+    if more == 0 { Some(product) } else { product.checked_mul(i128::from(pow10(more))) }
+}
+
+/// A volume at scale 16.
+#[inline]
+pub(crate) fn volume(volume: Decimal) -> Option<i128> {
+    let more = SUM_SCALE.checked_sub(volume.scale())?;
+    Some(i128::from(volume.mantissa()) * i128::from(pow10(more)))
+}
+
+/// `value * numerator / denominator` rounded towards minus infinity; `None` when it does not fit.
+pub(crate) fn ratio_floor(value: i128, numerator: i128, denominator: i128) -> Option<i128> {
+    Some(value.checked_mul(numerator)?.div_euclid(denominator))
+}
+
+/// The same rounded towards plus infinity.
+pub(crate) fn ratio_ceil(value: i128, numerator: i128, denominator: i128) -> Option<i128> {
+    let product = value.checked_mul(numerator)?;
+    Some(product.div_euclid(denominator) + i128::from(product.rem_euclid(denominator) != 0))
+}
+
+/// `100 * (a - b) / b` with four decimals, rounded half to even; `None` when it does not fit.
+pub(crate) fn percent_change(a: i128, b: i128) -> Option<Wide> {
+    let scaled = a.checked_sub(b)?.checked_mul(1_000_000)?;
+    let divisor = if b > 0 { b } else { return None };
+    let (floor, rest) = (scaled.div_euclid(divisor), scaled.rem_euclid(divisor));
+    let up = match rest.checked_mul(2)?.cmp(&divisor) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => floor % 2 != 0,
+    };
+    Some(Wide::new(floor + i128::from(up), 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_round_half_to_even() {
+        let check = |a: i128, b: i128, expect: &str| {
+            assert_eq!(percent_change(a, b).map(|w| w.to_string()).as_deref(), Some(expect), "{a} {b}");
+        };
+        check(103, 100, "3");
+        check(2_000_001, 2_000_000, "0");
+        check(2_000_003, 2_000_000, "0.0002");
+        check(97, 100, "-3");
+        check(4, 3, "33.3333");
+        assert_eq!(percent_change(1, 0), None);
+    }
+
+    #[test]
+    fn bounds_round_the_safe_way_at_both_signs() {
+        assert_eq!((quick_floor(-1), quick_ceil(-1)), (-1, 0));
+        assert_eq!((quick_floor(1), quick_ceil(1)), (0, 1));
+        assert_eq!((quick_floor(i128::MAX), quick_ceil(i128::MIN)), (i64::MAX, i64::MIN));
+        assert_eq!((ratio_floor(10, 1, 3), ratio_ceil(10, 1, 3)), (Some(3), Some(4)));
+    }
+}
