@@ -323,7 +323,7 @@ impl Default for Limits {
             memory: 16 << 20,
             deadline: Duration::from_millis(50),
             fuel: 100_000_000,
-            emissions: 100,
+            emissions: 1_000,
             emission_bytes: 64 << 10,
             host_call_bytes: 1 << 20,
             snapshot_bytes: 4 << 20,

@@ -65,3 +65,5 @@ impl Plugin for AlertPlugin {
         self.engine.load(state)
     }
 }
+
+tradehook_sdk::export!(AlertPlugin: trades, ticks, gaps, state);
