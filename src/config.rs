@@ -50,6 +50,12 @@ pub fn load(path: &Path) -> Result<Config, Refused> {
     parse(&text, &name, base, &Process)
 }
 
+/// Where compiled plugins are kept when the file does not say.
+#[must_use]
+pub fn default_compile_cache() -> Option<std::path::PathBuf> {
+    sections::user_cache(&Process)
+}
+
 /// Checks and resolves `text`, which is called `name` in faults; paths in it are relative to `base`.
 ///
 /// # Errors

@@ -23,5 +23,5 @@ pub use bundled::BUNDLED;
 pub use intake::Intake;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
 pub use output::{Noted, Output};
-pub use plan::{Group, Plan, limits};
+pub use plan::{Group, Plan, limits, refuse};
 pub use replay::{Replay, ReplayError, Source, Summary};

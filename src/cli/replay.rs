@@ -3,7 +3,7 @@
 use super::{ConfigFile, Exit, Outcome, check, fail, progress::Progress, view};
 use crate::{
     delivery::Content,
-    runtime::{Replay, ReplayError, Source, Summary},
+    runtime::{Replay, ReplayError, Source, Summary, refuse},
 };
 use serde_json::json;
 use std::{
@@ -49,8 +49,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let host = check::host(&config)?;
     let plan = check::plan(&config, &host)?;
     let source = Source::open(&arguments.recording).map_err(|error| fail(Exit::Unavailable, error))?;
-    let mut replay =
-        Replay::start(&config, &plan, source, arguments.batch as usize).map_err(|error| stopped(&error))?;
+    let mut replay = Replay::start(&plan.groups, source, arguments.batch as usize).map_err(|errors| {
+        eprintln!("{}", refuse(&config, &errors).render(super::colour()));
+        Exit::Config
+    })?;
     let mut out = open_output(arguments)?;
     let started = Instant::now();
     let written = drive(&mut replay, out.as_deref_mut());
@@ -69,16 +71,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     report(arguments, replay.summary(), taken);
     Ok(())
-}
-
-fn stopped(error: &ReplayError) -> Exit {
-    match error {
-        ReplayError::Refused(refused) => {
-            eprintln!("{}", refused.render(super::colour()));
-            Exit::Config
-        }
-        other => fail(Exit::Unavailable, other),
-    }
 }
 
 fn open_output(arguments: &Arguments) -> Result<Option<Box<dyn Write>>, Exit> {

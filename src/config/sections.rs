@@ -213,7 +213,7 @@ fn runtime(mut s: Section<'_>) -> Runtime {
 }
 
 /// The folder that the user's environment names for caches; relative names do not count.
-fn user_cache(outside: &dyn Outside) -> Option<PathBuf> {
+pub(super) fn user_cache(outside: &dyn Outside) -> Option<PathBuf> {
     let folder = |name| outside.variable(name).map(PathBuf::from).filter(|p| p.is_absolute());
     let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
     Some(cache.join("tradehook"))

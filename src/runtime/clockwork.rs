@@ -1,7 +1,8 @@
-//! The clock on the tape: a tick a second while no trade tells the time.
+//! The clock on the tape: a tick a second while a session is up.
 //!
-//! Behind the tape nobody reads a clock, so silence itself must be an entry. Without a session no
-//! tick is written: that time is a gap, not a silence.
+//! Behind the tape nobody reads a clock, so the time itself must be an entry. It is written beside
+//! trades too: a plugin's clocks are per market, and a thin market's bar could not become final
+//! beside a busy one. Without a session no tick is written: that time is a gap, not a silence.
 //!
 //! Keeps: [time-enters-once]
 
@@ -20,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 const EVERY: Duration = Duration::from_secs(1);
-const EVERY_MS: i64 = 1_000;
 
 pub(super) async fn run(
     tape: Arc<Tape>,
@@ -39,9 +39,7 @@ pub(super) async fn run(
         }
         heart.beat();
         let at_ms = wall_ms();
-        let quiet = at_ms - pulse.last_ms.load(Relaxed) >= EVERY_MS;
         if pulse.live.load(Relaxed)
-            && quiet
             && let Err(error) = tape.append(&Entry::Tick(Tick { at_ms }))
         {
             warn!(%error, "a tick is not on disk");

@@ -18,7 +18,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 use tracing::{debug, error, info, warn};
@@ -31,8 +31,6 @@ const LOG_EVERY_MS: i64 = 1_000;
 pub(super) struct Pulse {
     /// Whether a session is up: without one no time passes on the tape.
     pub(super) live: AtomicBool,
-    /// When the last trade was appended, ms since the Unix epoch.
-    pub(super) last_ms: AtomicI64,
 }
 
 /// The feed's handler.
@@ -116,8 +114,7 @@ impl Intake {
     }
 
     fn append(&mut self) {
-        let (Some(first), Some(last)) = (self.pending.first(), self.pending.last()) else { return };
-        let (since_ms, last_ms) = (first.received_at_ms, last.received_at_ms);
+        let Some(since_ms) = self.pending.first().map(|trade| trade.received_at_ms) else { return };
         if let Some(from_ms) = self.lost_since_ms.take() {
             self.say_gap(from_ms, since_ms.max(from_ms));
         }
@@ -141,7 +138,6 @@ impl Intake {
         self.status.note_trades(&self.columns, &self.names);
         self.columns.clear();
         self.pending.clear();
-        self.pulse.last_ms.store(last_ms, Relaxed);
     }
 
     /// [loss-is-said]
@@ -239,7 +235,6 @@ impl Handler for Intake {
             }
             SessionEvent::Live { attempt } => {
                 feed.live(now);
-                self.pulse.last_ms.store(now, Relaxed);
                 self.pulse.live.store(true, Relaxed);
                 if let Some(from_ms) = self.lost_since_ms.take() {
                     self.say_gap(from_ms, now.max(from_ms));

@@ -120,7 +120,8 @@ impl Group {
 }
 
 /// Plugins that did not start, as faults of the file.
-pub(super) fn refuse(config: &Config, errors: &[StartError]) -> Refused {
+#[must_use]
+pub fn refuse(config: &Config, errors: &[StartError]) -> Refused {
     config.refuse(errors.iter().flat_map(|e| load_faults(config, &e.plugin, &e.error)).collect())
 }
 

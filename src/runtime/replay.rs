@@ -8,14 +8,13 @@
 
 use super::{
     output::{Noted, Output},
-    plan::{self, Plan},
+    plan::Group,
 };
 use crate::{
-    config::{Config, Refused},
     delivery::Delivery,
-    entry::Entry,
+    entry::{Entry, Tick},
     market::Markets,
-    pipeline::{Counts, Emitted, Pipeline},
+    pipeline::{Counts, Emitted, Pipeline, StartError},
     replay::{self, BadLines, Lines, Recording, received_at_ms},
     tape::{Next, Reader, Tape, TapeError},
     trade::{Flags, Trades},
@@ -23,11 +22,14 @@ use crate::{
 };
 use std::{fmt, path::Path};
 
+/// Lines that are decoded at a time.
+const READ_AHEAD: usize = 4096;
+const SECOND_MS: i64 = 1_000;
+const LONGEST_SILENCE_MS: i64 = 3_600_000;
+
 /// Why a replay does not start or go on.
 #[derive(Debug)]
 pub enum ReplayError {
-    /// A plugin refuses to start.
-    Refused(Refused),
     /// The recording.
     Recording(replay::ReplayError),
     /// The tape.
@@ -37,7 +39,6 @@ pub enum ReplayError {
 impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(refused) => f.write_str(&refused.render(false)),
             Self::Recording(error) => error.fmt(f),
             Self::Tape(error) => error.fmt(f),
         }
@@ -83,8 +84,12 @@ pub enum Source {
         lines: Box<Lines>,
         /// The markets in it, in order of first sight.
         markets: Markets,
-        /// The offset that the next trade gets.
+        /// The offset that the next entry gets.
         offset: u64,
+        /// The clock of the recording.
+        clock: Clock,
+        /// Trades that were read and stand behind a tick.
+        ahead: Trades,
     },
     /// A tape.
     Tape {
@@ -102,9 +107,13 @@ impl Source {
     /// When it cannot be read.
     pub fn open(path: &Path) -> Result<Self, ReplayError> {
         match Recording::open(path).map_err(ReplayError::Recording)? {
-            Recording::Lines(lines) => {
-                Ok(Self::Lines { lines: Box::new(lines), markets: Markets::default(), offset: 0 })
-            }
+            Recording::Lines(lines) => Ok(Self::Lines {
+                lines: Box::new(lines),
+                markets: Markets::default(),
+                offset: 0,
+                clock: Clock::default(),
+                ahead: Trades::default(),
+            }),
             Recording::Tape(path) => {
                 let tape = Tape::open_read_only(&path).map_err(ReplayError::Tape)?;
                 let reader = tape.reader(tape.start());
@@ -144,32 +153,67 @@ impl Source {
                 }
                 Ok((next != Next::Empty).then_some(next))
             }
-            Self::Lines { lines, markets, offset } => {
-                trades.clear();
-                while trades.is_empty() {
+            Self::Lines { lines, markets, offset, clock, ahead } => {
+                while clock.at >= ahead.len() {
+                    ahead.clear();
+                    clock.at = 0;
                     let read = lines
-                        .fill(max, |line| decode(line, markets, offset, trades))
+                        .fill(READ_AHEAD, |line| decode(line, markets, ahead))
                         .map_err(ReplayError::Recording)?;
                     if read == 0 {
                         return Ok(None);
                     }
                 }
-                Ok(Some(Next::Trades))
+                Ok(Some(clock.next(ahead, max, offset, trades)))
             }
         }
     }
 }
 
+/// The clock of a recording of trades: a tick at every whole second, as the live job writes them,
+/// before the first trade of that second.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock {
+    /// How many of the trades that were read ahead have been fed.
+    at: usize,
+    next_tick_ms: Option<i64>,
+}
+
+impl Clock {
+    fn next(&mut self, ahead: &Trades, max: usize, offset: &mut u64, trades: &mut Trades) -> Next {
+        trades.clear();
+        let first_ms = ahead.traded_at_ms.get(self.at).copied().unwrap_or_default();
+        let next_second = first_ms - first_ms.rem_euclid(SECOND_MS) + SECOND_MS;
+        let tick_ms = *self.next_tick_ms.get_or_insert(next_second);
+        if first_ms >= tick_ms {
+            // A recording that was interrupted for long is not filled with hours of ticks.
+            let jumped = first_ms - tick_ms > LONGEST_SILENCE_MS;
+            self.next_tick_ms = Some(if jumped { next_second } else { tick_ms + SECOND_MS });
+            let at_ms = if jumped { next_second - SECOND_MS } else { tick_ms };
+            *offset += 1;
+            return Next::Entry(*offset - 1, Entry::Tick(Tick { at_ms }));
+        }
+        while trades.len() < max
+            && ahead.traded_at_ms.get(self.at).is_some_and(|&at_ms| at_ms < tick_ms)
+            && let Some(trade) = ahead.get(self.at)
+        {
+            trades.push(*offset, &trade);
+            *offset += 1;
+            self.at += 1;
+        }
+        Next::Trades
+    }
+}
+
 /// One line: its trades go to `trades`; what is not a trade is said.
-fn decode(line: &[u8], markets: &mut Markets, offset: &mut u64, trades: &mut Trades) -> Result<(), String> {
+fn decode(line: &[u8], markets: &mut Markets, trades: &mut Trades) -> Result<(), String> {
     let mut wrong = None;
     upbit::decode(line, 0, &mut |event| match event {
         Event::Trade(event) => {
             let (market, _) = markets.intern(&event.code);
             let mut trade = event.to_trade(market, Flags::REPLAY);
             trade.received_at_ms = received_at_ms(trade.traded_at_ms);
-            trades.push(*offset, &trade);
-            *offset += 1;
+            trades.push(0, &trade);
         }
         // A recording of a socket holds other frames too; they are not faults.
         Event::Ignored { .. } | Event::Up => {}
@@ -191,13 +235,13 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Starts every plugin of `plan` afresh.
+    /// Starts every plugin of `groups` afresh.
     ///
     /// # Errors
-    /// What a plugin refuses, at its place in the file.
-    pub fn start(config: &Config, plan: &Plan, source: Source, batch: usize) -> Result<Self, ReplayError> {
+    /// Every plugin that does not start.
+    pub fn start(groups: &[Group], source: Source, batch: usize) -> Result<Self, Vec<StartError>> {
         let (mut pipelines, mut errors) = (Vec::new(), Vec::new());
-        for group in &plan.groups {
+        for group in groups {
             match (group.start(None), Output::new(group)) {
                 (Ok(pipeline), Ok(output)) => pipelines.push((pipeline, output)),
                 (Err(more), _) => errors.extend(more),
@@ -206,7 +250,7 @@ impl Replay {
             }
         }
         if !errors.is_empty() {
-            return Err(ReplayError::Refused(plan::refuse(config, &errors)));
+            return Err(errors);
         }
         Ok(Self {
             source,
