@@ -36,12 +36,12 @@ pub use subscription::{Format, Subscription};
 /// the last counts, as in every JSON library that the venue's clients use.
 #[inline]
 pub fn decode(frame: &[u8], received_at_ms: i64, sink: &mut impl FnMut(Event<'_>)) {
-    let Ok(text) = simdutf8::basic::from_utf8(frame) else {
-        return sink(Event::Invalid { reason: Reason::Utf8 });
-    };
-    match wire::trade(text, received_at_ms) {
-        Some((trade, "")) => sink(Event::Trade(trade)),
-        _ => list::each(text, received_at_ms, sink),
+    if let Some((trade, [])) = wire::trade(frame, received_at_ms) {
+        return sink(Event::Trade(trade));
+    }
+    match simdutf8::basic::from_utf8(frame) {
+        Ok(text) => list::each(text, received_at_ms, sink),
+        Err(_) => sink(Event::Invalid { reason: Reason::Utf8 }),
     }
 }
 

@@ -14,8 +14,10 @@ pub(super) fn each<'a>(text: &'a str, received_at_ms: i64, sink: &mut impl FnMut
     let body = skip(text);
     match body.strip_prefix('[') {
         Some(list) => elements(list, received_at_ms, sink),
-        None => sink(match wire::trade(body, received_at_ms) {
-            Some((trade, rest)) if skip(rest).is_empty() => Event::Trade(trade),
+        None => sink(match wire::trade(body.as_bytes(), received_at_ms) {
+            Some((trade, rest)) if rest.iter().all(|b| SPACE.contains(&char::from(*b))) => {
+                Event::Trade(trade)
+            }
             _ => object::event(body, received_at_ms),
         }),
     }
@@ -45,15 +47,18 @@ fn elements<'a>(list: &'a str, received_at_ms: i64, sink: &mut impl FnMut(Event<
 
 /// The event of the first element, and what stands behind it.
 fn element(rest: &str, received_at_ms: i64) -> Option<(Event<'_>, &str)> {
-    if let Some((trade, behind)) = wire::trade(rest, received_at_ms) {
-        return Some((Event::Trade(trade), behind));
+    if let Some((trade, behind)) = wire::trade(rest.as_bytes(), received_at_ms) {
+        return Some((Event::Trade(trade), rest.get(rest.len() - behind.len()..)?));
     }
     let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
     let raw = values.next()?.ok()?;
     Some((object::event(raw.get(), received_at_ms), rest.get(values.byte_offset()..)?))
 }
 
-/// Past the white space that JSON allows.
+/// The white space that JSON allows.
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// Past the white space at the start.
 fn skip(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\n', '\r'])
+    text.trim_start_matches(SPACE)
 }

@@ -80,7 +80,7 @@ fn digits(text: &[u8], mut value: u64) -> (u64, usize, &[u8]) {
 }
 
 /// A whole number of at most 18 digits.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn take_integer(text: &[u8]) -> Option<(u64, &[u8])> {
     let (value, count, rest) = digits(text, 0);
     let leading_zero = count > 1 && text.first() == Some(&b'0');
@@ -95,7 +95,7 @@ fn continues(rest: &[u8]) -> bool {
 
 /// A decimal without sign and exponent, of at most 18 digits.
 #[inline(always)]
-pub(super) fn take_plain(text: &[u8]) -> Option<(Decimal, &[u8])> {
+fn take_plain(text: &[u8]) -> Option<(Decimal, &[u8])> {
     let (whole, count, rest) = digits(text, 0);
     if count == 0 || count > MAX_DIGITS || (count > 1 && text.first() == Some(&b'0')) {
         return None;
@@ -132,7 +132,7 @@ fn trailing_zeros(run: &[u8]) -> usize {
 }
 
 /// A decimal of any spelling JSON has, up to the byte that cannot belong to it.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn take_decimal(text: &[u8]) -> Option<(Decimal, &[u8])> {
     take_plain(text).or_else(|| take_exponent(text))
 }

@@ -81,25 +81,23 @@ impl Keys for Simple {
     const STREAM: &[u8] = br#","st":""#;
 }
 
-/// The trade at the very start of `text` and what stands behind it, or `None` where the text is
-/// unusual in any way.
+/// The trade at the very start of `bytes` and what stands behind it, or `None` where the bytes are
+/// unusual in any way. Takes nothing but ASCII, so it can come before the check for UTF-8.
 #[inline]
-pub(super) fn trade(text: &str, received_at_ms: i64) -> Option<(TradeEvent<'_>, &str)> {
-    match text.as_bytes().get(3) {
-        Some(b'y') if text.starts_with(r#"{"type"#) => read::<Default>(text, received_at_ms),
-        Some(b'y') => read::<Simple>(text, received_at_ms),
+pub(super) fn trade(bytes: &[u8], received_at_ms: i64) -> Option<(TradeEvent<'_>, &[u8])> {
+    match bytes.get(4) {
+        Some(b'p') => read::<Default>(bytes, received_at_ms),
+        Some(b'"') => read::<Simple>(bytes, received_at_ms),
         _ => None,
     }
 }
 
 #[inline(always)]
-fn read<K: Keys>(text: &str, received_at_ms: i64) -> Option<(TradeEvent<'_>, &str)> {
-    let rest = text.as_bytes().strip_prefix(K::OPEN)?;
-    let (code_len, rest) = code(rest)?;
-    let code = text.get(K::OPEN.len()..K::OPEN.len() + code_len)?;
+fn read<K: Keys>(bytes: &[u8], received_at_ms: i64) -> Option<(TradeEvent<'_>, &[u8])> {
+    let (code, rest) = code(bytes.strip_prefix(K::OPEN)?)?;
     let (frame_at, rest) = take_integer(rest.strip_prefix(K::FRAME_AT)?)?;
-    let rest = word(rest.strip_prefix(K::DATE)?)?;
-    let rest = word(rest.strip_prefix(K::TIME)?)?;
+    let rest = date(rest.strip_prefix(K::DATE)?)?;
+    let rest = digits_around(rest.strip_prefix(K::TIME)?, *b"00:00:00")?;
     let (traded_at, rest) = take_integer(rest.strip_prefix(K::TRADED_AT)?)?;
     let (price, rest) = take_decimal(rest.strip_prefix(K::PRICE)?)?;
     let (volume, rest) = take_decimal(rest.strip_prefix(K::VOLUME)?)?;
@@ -109,7 +107,7 @@ fn read<K: Keys>(text: &str, received_at_ms: i64) -> Option<(TradeEvent<'_>, &st
         _ => return None,
     };
     let (prev_close, rest) = take_decimal(rest.strip_prefix(K::PREV_CLOSE)?)?;
-    let rest = word(rest.strip_prefix(K::CHANGE)?)?;
+    let rest = change(rest.strip_prefix(K::CHANGE)?)?;
     let (_, rest) = take_decimal(rest.strip_prefix(K::CHANGE_PRICE)?)?;
     let (sequential_id, rest) = take_integer(rest.strip_prefix(K::ID)?)?;
     let (best, rest) = best::<K>(rest)?;
@@ -137,7 +135,7 @@ fn read<K: Keys>(text: &str, received_at_ms: i64) -> Option<(TradeEvent<'_>, &st
         prev_close: Some(prev_close).filter(|d| d.is_positive()),
         dropped: false,
     };
-    Some((event, text.get(text.len() - rest.len()..)?))
+    Some((event, rest))
 }
 
 /// The best prices, which frames from before 2024-11-27 do not have.
@@ -154,30 +152,48 @@ fn best<K: Keys>(rest: &[u8]) -> Option<(Best, &[u8])> {
     Some((Some((bid, ask)), rest))
 }
 
-/// The length of the market code at the start, and what stands from its closing quote on.
+/// The market code at the start, and what stands from its closing quote on.
 #[inline(always)]
-fn code(rest: &[u8]) -> Option<(usize, &[u8])> {
+fn code(rest: &[u8]) -> Option<(&str, &[u8])> {
     let mut dash = None;
     for (i, byte) in rest.iter().take(MAX_CODE_LEN + 1).enumerate() {
         match byte {
             b'A'..=b'Z' | b'0'..=b'9' => {}
             b'-' if dash.is_none() && i > 0 => dash = Some(i),
-            b'"' if dash.is_some_and(|at| at + 1 < i) => return Some((i, rest.get(i..)?)),
+            b'"' if dash.is_some_and(|at| at + 1 < i) => {
+                let (code, rest) = rest.split_at_checked(i)?;
+                return Some((std::str::from_utf8(code).ok()?, rest));
+            }
             _ => return None,
         }
     }
     None
 }
 
-/// What stands from the closing quote of a short word on (a date, a time, a direction).
+/// What stands behind a date such as `2026-09-02`.
 #[inline(always)]
-fn word(rest: &[u8]) -> Option<&[u8]> {
-    for (i, byte) in rest.iter().take(16).enumerate() {
-        match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'-' | b':' => {}
-            b'"' => return rest.get(i..),
-            _ => return None,
-        }
+fn date(rest: &[u8]) -> Option<&[u8]> {
+    match digits_around(rest, *b"0000-00-")?.split_first_chunk::<2>()? {
+        ([b'0'..=b'3', b'0'..=b'9'], rest) => Some(rest),
+        _ => None,
     }
-    None
+}
+
+/// What stands behind eight characters that are those of `form`, with any digit (or one of the six
+/// characters that follow `9`) where it has a 0.
+#[inline(always)]
+fn digits_around(rest: &[u8], form: [u8; 8]) -> Option<&[u8]> {
+    let (eight, rest) = rest.split_first_chunk::<8>()?;
+    let counts = form.map(|byte| if byte == b'0' { 0xf0 } else { 0xff });
+    let differs = u64::from_le_bytes(*eight) ^ u64::from_le_bytes(form);
+    (differs & u64::from_le_bytes(counts) == 0).then_some(rest)
+}
+
+/// What stands behind the direction since yesterday.
+#[inline(always)]
+fn change(rest: &[u8]) -> Option<&[u8]> {
+    match rest.split_first_chunk::<4>()? {
+        (b"RISE" | b"EVEN" | b"FALL", rest) => Some(rest),
+        _ => None,
+    }
 }
