@@ -28,7 +28,7 @@ use crate::{
 };
 use identity::{Fingerprint, Id};
 use state::{Decision, State};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use template::Templates;
 
 /// What became of one alert.
@@ -51,7 +51,8 @@ pub enum Verdict {
 /// The rules' policy parts, and what is remembered of every alert.
 #[derive(Debug)]
 pub struct Policy {
-    rules: HashMap<(String, String), RulePolicy>,
+    /// By plugin, then by id.
+    rules: HashMap<String, HashMap<String, Arc<RulePolicy>>>,
     defaults: Defaults,
     templates: Templates,
     state: State,
@@ -64,17 +65,18 @@ impl Policy {
     /// Every template that does not compile or render, with its rule and line.
     pub fn new(rules: Vec<RulePolicy>, defaults: Defaults) -> Result<Self, Vec<TemplateFault>> {
         let templates = Templates::compile(&rules)?;
-        let rules = rules.into_iter().map(|r| ((r.plugin.clone(), r.id.clone()), r)).collect();
-        Ok(Self { rules, defaults, templates, state: State::default() })
+        let mut by_plugin: HashMap<String, HashMap<_, _>> = HashMap::new();
+        for rule in rules {
+            by_plugin.entry(rule.plugin.clone()).or_default().insert(rule.id.clone(), Arc::new(rule));
+        }
+        Ok(Self { rules: by_plugin, defaults, templates, state: State::default() })
     }
 
     /// Judges one alert and appends what leaves.
     pub fn apply(&mut self, raised: &Raised, out: &mut Vec<Delivery>) -> Verdict {
-        let rule = self
-            .rules
-            .get(&(raised.plugin.clone(), raised.rule.clone()))
-            .cloned()
-            .unwrap_or_else(|| self.defaults.rule(&raised.plugin, &raised.rule));
+        let known = self.rules.get(&raised.plugin).and_then(|rules| rules.get(&raised.rule));
+        let rule =
+            known.map_or_else(|| Arc::new(self.defaults.rule(&raised.plugin, &raised.rule)), Arc::clone);
         let severity = raised.severity.unwrap_or(rule.severity);
         let fingerprint = identity::fingerprint(&raised.plugin, &raised.rule, &rule.semantic, &raised.key);
         let notice = match self.judge(raised, &rule, severity, fingerprint) {

@@ -3,21 +3,25 @@
 //! One write transaction is one commit; redb keeps the last whole one through a kill or a power
 //! cut, and checksums every page. Commits that carry deliveries or policy state are forced to
 //! disk before they return. A commit that only moves the offset, and settling, are not: they
-//! become durable with the next forced one, and one of them is forced when the last is [`RELAXED`]
-//! ago. What is lost of them with power is derived or sent again under the same ids.
+//! become durable with the next forced one, with [`Store::flush`], and at the latest with the next of
+//! them when the last forced one is [`RELAXED`] ago. What a kill or a power cut undoes of them is
+//! derived or sent again under the same ids.
 //!
 //! Keeps: [commit-is-atomic] [bounded]
 
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use super::{
     Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settle, Settled, Snapshot, Store, StoreError,
 };
 use crate::delivery::Delivery;
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use std::{
+    fmt,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 use tables::{CHECKPOINTS, DEAD, FORMAT, GONE, IDS, META, POLICIES, QUEUE, Queues, SNAPSHOTS, decode, place};
@@ -29,18 +33,36 @@ const PRUNE_PAGE: usize = 5_000;
 /// Memory that redb may use for pages. The default of 1 GiB is not what a small server has.
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
 
-/// How much relaxed work a power cut may undo. Chosen: a forced commit costs some ms of a disk.
+/// How much relaxed work a crash may undo. Chosen: a forced commit costs some ms of a disk.
 const RELAXED: Duration = Duration::from_secs(1);
 
-/// The store on disk.
+/// Opens the file, at the start and again after the disk failed.
+type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+
+/// What is committed and not yet forced to disk.
 #[derive(Debug)]
+struct Forced {
+    /// When a commit was last forced. Measures a duration, tells no time.
+    at: Instant,
+    /// There were others since.
+    behind: bool,
+}
+
+/// The store on disk.
 pub struct FileStore {
-    database: Database,
+    /// `None` after the disk failed: redb refuses everything then until it is opened again.
+    database: RwLock<Option<Database>>,
+    open: Opener,
     path: PathBuf,
     limits: Limits,
     changes: watch::Sender<u64>,
-    /// When a commit was last forced to disk. Measures a duration, tells no time.
-    forced: Mutex<Instant>,
+    forced: Mutex<Forced>,
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FileStore({})", self.path.display())
+    }
 }
 
 impl FileStore {
@@ -52,16 +74,19 @@ impl FileStore {
         let path = dir.join("outbox.redb");
         let io = |error: std::io::Error| place(&path, "creating", &redb::Error::Io(error));
         std::fs::create_dir_all(dir).map_err(io)?;
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&path)
-            .map_err(|error| place(&path, "opening", &error.into()))?;
+        let file = path.clone();
+        let open = move || Database::builder().set_cache_size(CACHE_BYTES).create(&file);
+        Self::open_with(path, limits, Box::new(open))
+    }
+
+    fn open_with(path: PathBuf, limits: Limits, open: Opener) -> Result<Self, StoreError> {
         let store = Self {
-            database,
+            database: RwLock::new(None),
+            open,
             path,
             limits,
             changes: watch::Sender::new(0),
-            forced: Mutex::new(Instant::now()),
+            forced: Mutex::new(Forced { at: Instant::now(), behind: false }),
         };
         store.prepare()?;
         Ok(store)
@@ -98,28 +123,54 @@ impl FileStore {
         durability: Durability,
         change: impl FnOnce(&redb::WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let run = || {
-            let mut txn = self.database.begin_write()?;
-            // The lock is held over the commit: the write transaction excludes others anyway.
+        self.with(doing, |database| {
+            let mut txn = database.begin_write()?;
+            // Held over the commit: write transactions exclude one another anyway.
             let mut forced = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
-            let force = matches!(durability, Durability::Immediate) || forced.elapsed() >= RELAXED;
+            let force = matches!(durability, Durability::Immediate) || forced.at.elapsed() >= RELAXED;
             txn.set_durability(if force { Durability::Immediate } else { Durability::None })?;
             let value = change(&txn)?;
             txn.commit()?;
+            forced.behind = !force;
             if force {
-                *forced = Instant::now();
+                forced.at = Instant::now();
             }
             Ok(value)
-        };
-        run().map_err(|error| place(&self.path, doing, &error))
+        })
     }
 
     fn read<T>(
         &self,
         look: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let run = || look(&self.database.begin_read()?);
-        run().map_err(|error| place(&self.path, "reading", &error))
+        self.with("reading", |database| look(&database.begin_read()?))
+    }
+
+    /// Does something with the open file; opens it first where it is closed, and closes it where
+    /// the disk fails, so that the next caller finds out whether the disk is well again.
+    fn with<T>(
+        &self,
+        doing: &'static str,
+        act: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        let failed = |error: redb::Error| place(&self.path, doing, &error);
+        let mut guard = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        if guard.is_none() {
+            drop(guard);
+            let mut closed = self.database.write().unwrap_or_else(PoisonError::into_inner);
+            if closed.is_none() {
+                *closed = Some((self.open)().map_err(|error| place(&self.path, "opening", &error.into()))?);
+            }
+            drop(closed);
+            guard = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        }
+        let Some(database) = guard.as_ref() else { return Err(failed(redb::Error::PreviousIo)) };
+        let result = act(database);
+        drop(guard);
+        if let Err(redb::Error::Io(_) | redb::Error::PreviousIo) = result {
+            *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        result.map_err(failed)
     }
 }
 
@@ -236,6 +287,9 @@ impl Store for FileStore {
     }
 
     fn flush(&self) -> Result<(), StoreError> {
+        if !self.forced.lock().unwrap_or_else(PoisonError::into_inner).behind {
+            return Ok(());
+        }
         self.write("flushing", Durability::Immediate, |_| Ok(()))
     }
 

@@ -128,7 +128,7 @@ pub trait Store: Send + Sync {
 
     /// Commits a checkpoint and what came of it, all or nothing. A delivery whose id is known is
     /// passed over. Returns when it is safe to act on it: with deliveries or policy state, when it
-    /// is on disk; a bare offset may be lost with power, and then is derived again. Blocks.
+    /// is on disk; a bare offset may be lost in a crash, and then is derived again. Blocks.
     ///
     /// # Errors
     /// When the store cannot be written; nothing is kept then.
@@ -147,7 +147,7 @@ pub trait Store: Send + Sync {
     fn delivery(&self, channel: &str, seq: u64) -> Result<Option<Delivery>, StoreError>;
 
     /// Settles deliveries of a channel, and yields for each the next of its lane where it left
-    /// the queue. Not forced to disk: what is lost with power is sent again under the same id.
+    /// the queue. Not forced to disk: what a crash undoes is sent again under the same id.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -164,7 +164,7 @@ pub trait Store: Send + Sync {
     /// When the store cannot be written.
     fn prune(&self, now_ms: i64) -> Result<u64, StoreError>;
 
-    /// Forces everything to disk.
+    /// Forces everything to disk; does nothing where everything is.
     ///
     /// # Errors
     /// When the store cannot be written.

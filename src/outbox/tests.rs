@@ -359,6 +359,26 @@ fn a_crash_between_any_two_steps_loses_and_doubles_nothing() {
     }
 }
 
+/// A kill long after a delivery must not repeat it: an idle channel has everything on disk.
+#[tokio::test(start_paused = true)]
+async fn what_was_delivered_is_on_disk_when_the_channel_falls_idle() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(FileStore::open(dir.path(), Limits::FILE).unwrap());
+    store.commit(&at(1), &[delivery("out", "a", "1"), delivery("out", "a", "2")]).unwrap();
+    let bench = Bench::new(store).channel("out", RetryPolicy::local(), vec![], false);
+    let killed = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        copy_of(dir.path())
+    };
+    tokio::select! {
+        _ = bench.run(Duration::from_secs(60)) => unreachable!("it runs for a minute"),
+        copy = killed => {
+            let after = FileStore::open(copy.path(), Limits::FILE).unwrap();
+            assert_eq!(after.queued().unwrap(), 0);
+        }
+    }
+}
+
 #[test]
 fn a_second_process_is_refused_with_the_file_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -113,7 +113,7 @@ impl Digits {
     pub(super) fn grouped(&self) -> String {
         let mut whole = String::new();
         for (i, digit) in self.whole.chars().enumerate() {
-            if i > 0 && (self.whole.len() - i) % 3 == 0 {
+            if i > 0 && (self.whole.len() - i).is_multiple_of(3) {
                 whole.push(',');
             }
             whole.push(digit);

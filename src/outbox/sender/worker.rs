@@ -100,6 +100,9 @@ impl Worker {
                         attempts.push(attempt);
                     }
                     self.settle(attempts).await;
+                    if under_way.is_empty() && self.due().is_none() {
+                        self.flush().await;
+                    }
                 }
                 Ok(()) = changes.changed() => self.more = true,
                 Ok(()) = stopped.changed() => {}
@@ -197,6 +200,13 @@ impl Worker {
                 Some(head) => drop(self.waiting.insert(head.seq, head)),
                 None => drop(self.lanes.remove(&settled.lane)),
             }
+        }
+    }
+
+    /// On falling idle: a crash must not send again what was delivered long ago.
+    async fn flush(&self) {
+        if let Err(error) = self.ask(|store| store.flush()).await {
+            tracing::error!(channel = self.name, %error, "what was delivered may be delivered again");
         }
     }
 
