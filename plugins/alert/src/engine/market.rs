@@ -22,6 +22,7 @@ pub(crate) struct Quiet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Latest {
     pub(crate) at_ms: i64,
+    #[serde(with = "crate::fixed::parts")]
     pub(crate) price: Decimal,
 }
 

@@ -206,9 +206,13 @@ pub(crate) struct Pane {
     at: i64,
     first_ms: i64,
     last_ms: i64,
+    #[serde(with = "crate::fixed::parts")]
     first: Decimal,
+    #[serde(with = "crate::fixed::parts")]
     last: Decimal,
+    #[serde(with = "crate::fixed::parts")]
     low: Decimal,
+    #[serde(with = "crate::fixed::parts")]
     high: Decimal,
     bought: Totals,
     sold: Totals,

@@ -9,11 +9,11 @@ use super::level::{self, Level};
 use super::market::{Latest, Market};
 use super::prices::Watch;
 use super::slot::{Pane, Single};
+use crate::fixed::Kept;
 use crate::kinds::{GridMemory, LineMemory, Sweep};
 use crate::rule::Rule;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tradehook_decimal::Decimal;
 
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -29,10 +29,10 @@ struct MarketState {
     code: String,
     now_ms: i64,
     latest: Option<Latest>,
-    prev_close: Option<Decimal>,
+    prev_close: Option<Kept>,
     cover_from: i64,
     quiet_since: i64,
-    prices: [Option<Decimal>; 4],
+    prices: [Option<Kept>; 4],
     raw: LogState<Single>,
     panes: LogState<Pane>,
     sweeps: Vec<(i64, Sweep)>,
@@ -140,10 +140,10 @@ fn save_market(number: u32, market: &Market) -> MarketState {
         code: market.code.clone(),
         now_ms: market.now_ms,
         latest: market.latest,
-        prev_close: market.prev_close,
+        prev_close: market.prev_close.map(Kept),
         cover_from: market.cover_from,
         quiet_since: market.quiet_since,
-        prices: market.prices.each_ref().map(super::prices::Prices::latest),
+        prices: market.prices.each_ref().map(|prices| prices.latest().map(Kept)),
         raw: LogState {
             kept: !market.raw.windows.is_empty(),
             trimmed_to: market.raw.trimmed_to,
@@ -165,7 +165,7 @@ fn load_market(market: &mut Market, saved: MarketState, now: &dyn Fn(u32) -> Opt
     market.latest = saved.latest;
     market.cover_from = saved.cover_from;
     market.quiet_since = saved.quiet_since;
-    market.set_prev_close(saved.prev_close, rules);
+    market.set_prev_close(saved.prev_close.map(|Kept(close)| close), rules);
     // What was not kept is missing up to the clock.
     let trimmed = |kept: bool, to: i64| if kept || saved.latest.is_none() { to } else { saved.now_ms };
     market.raw.trimmed_to = trimmed(saved.raw.kept, saved.raw.trimmed_to);
@@ -198,7 +198,7 @@ fn load_market(market: &mut Market, saved: MarketState, now: &dyn Fn(u32) -> Opt
         }
     }
     for (prices, latest) in market.prices.iter_mut().zip(saved.prices) {
-        prices.set_latest(latest);
+        prices.set_latest(latest.map(|Kept(price)| price));
         prices.rouse();
     }
 }
