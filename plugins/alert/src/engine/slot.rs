@@ -26,7 +26,7 @@ pub(crate) struct Amounts {
 impl Amounts {
     #[inline]
     pub(crate) fn of(price: Decimal, size: Decimal, sell: bool) -> Option<Self> {
-        let small = |amount: &i128| *amount < AMOUNT_LIMIT;
+        let small = |amount: &i128| (0..AMOUNT_LIMIT).contains(amount);
         let notional = notional(price, size).filter(small)?;
         Some(Self { notional, volume: volume(size).filter(small)?, sell })
     }
