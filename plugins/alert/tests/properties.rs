@@ -425,6 +425,27 @@ fn a_window_that_is_new_waits_until_it_is_whole() {
     assert_eq!(said.iter().map(common::brief).collect::<Vec<_>>(), ["firing@12"]);
 }
 
+/// [bounded]
+#[test]
+fn a_flood_makes_a_window_unknown_and_never_wrong() {
+    let config = common::rules(
+        r#"{"id": "v", "markets": ["*"], "when": {"kind": "volume", "window": "1m", "above": 5, "measure": "count"}},
+           {"id": "c", "markets": ["*"], "when": {"kind": "change", "window": "1m", "pct": "50%"}}"#,
+    );
+    let mut engine = plugin(&config);
+    let said = run(&mut engine, &common::tape("0:1 60:1 60:1 60:1 60:1 60:1"));
+    assert_eq!(said.iter().map(common::brief).collect::<Vec<_>>(), ["firing@60"]);
+    let flood = common::tape("61:1");
+    for _ in 0..270_000 {
+        assert_eq!(run(&mut engine, &flood), []);
+    }
+    assert!(engine.snapshot().len() < 12_000_000, "{}", engine.snapshot().len());
+    let later = common::tape("61:tick 100:2 120:tick 120.999:tick 121:tick 122:2");
+    let said = run(&mut engine, &later);
+    let brief: Vec<String> = said.iter().map(|s| format!("{} {}", s.alert.rule, common::brief(s))).collect();
+    assert_eq!(brief, ["v resolved@121", "c firing@121"]);
+}
+
 #[test]
 fn a_snapshot_that_is_none_is_refused() {
     let mut fresh = plugin(ALL);

@@ -57,9 +57,10 @@ impl Watches {
             _ => None,
         };
         if let Some(span) = span {
-            let window = if span <= RAW_WINDOW_MS { self.raw.window(span) } else { self.panes.window(span) };
-            if let Some(window) = window {
-                window.add(index, rule);
+            if span <= RAW_WINDOW_MS {
+                self.raw.add(span, index, rule);
+            } else {
+                self.panes.add(span, index, rule);
             }
             return;
         }

@@ -252,7 +252,10 @@ impl Large {
                 }
                 Aggregate::Sweep { gap_ms } => {
                     match &mut group.sweep {
-                        Some(sweep) if sweep.sell == fill.sell && fill.at_ms.saturating_sub(sweep.last_ms) <= gap_ms => {
+                        Some(sweep)
+                            if sweep.sell == fill.sell
+                                && fill.at_ms.saturating_sub(sweep.last_ms) <= gap_ms =>
+                        {
                             sweep.go_on(fill);
                         }
                         _ => {
