@@ -31,7 +31,7 @@ fn trades() -> Vec<Trade<'static>> {
                 offset: number,
                 market: "KRW-BTC",
                 market_id: 0,
-                side: if next(&mut seed) % 2 == 0 { Side::Buy } else { Side::Sell },
+                side: if next(&mut seed).is_multiple_of(2) { Side::Buy } else { Side::Sell },
                 price: Decimal::new(price * 1000, 0).unwrap(),
                 volume: Decimal::new(size, 8).unwrap(),
                 sequential_id: number,

@@ -23,6 +23,7 @@ const RULE_KEYS: &[&str] = &[
     "linger",
     "initial",
     "on_unknown",
+    "repeat",
     "resolved",
     "when",
 ];
@@ -105,11 +106,18 @@ fn read_rule(value: &Value, path: &str, faults: &mut Faults) -> Option<Rule> {
     let edge =
         rule.get("when").and_then(|w| w.get("kind")).and_then(Value::as_str).and_then(kinds::edge_hint);
     if let Some(hint) = edge {
-        for key in ["hold", "hold_trades", "linger", "initial", "on_unknown"] {
+        for key in ["hold", "hold_trades", "linger", "initial", "on_unknown", "repeat"] {
             if rule.has(key) {
                 rule.fault(key, format!("`{key}` on a rule that fires at an instant"), hint);
             }
         }
+    }
+    if edge.is_none() && rule.has("repeat") {
+        rule.fault(
+            "repeat",
+            "`repeat` is no part of a condition",
+            "`repeat` in the [[alert]] of config.toml",
+        );
     }
     if matches!(when, Some(crate::rule::When::Silence(_))) && rule.has("hold_trades") {
         rule.fault("hold_trades", "a silence has no trades to count", "`hold`, or a longer `for`");

@@ -6,12 +6,14 @@
 //! Keeps: [bounded] [numbers-survive]
 
 mod band;
+mod clock;
 mod level;
 mod log;
 mod market;
 mod prices;
 mod slot;
 mod state;
+mod watches;
 mod window;
 
 pub(crate) use band::Band;

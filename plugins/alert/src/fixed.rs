@@ -114,6 +114,25 @@ pub(crate) fn percent_change(a: i128, b: i128) -> Option<Wide> {
     Some(Wide::new(floor + i128::from(up), 4))
 }
 
+/// How a decimal is written in a snapshot: digits and scale. (Its own encoding is for JSON.)
+pub(crate) mod parts {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use tradehook_decimal::Decimal;
+
+    pub(crate) fn serialize<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+        (value.mantissa(), value.scale()).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+        let (mantissa, scale) = <(i64, u8)>::deserialize(deserializer)?;
+        Decimal::new(mantissa, scale).ok_or_else(|| D::Error::custom("a decimal out of range"))
+    }
+}
+
+/// A decimal that stands alone in a snapshot.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Kept(#[serde(with = "parts")] pub(crate) Decimal);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,6 +49,9 @@ const PLANNED: &[&str] = &[
     "health",
 ];
 
+/// The longest window: 86,400 panes of one second per market at worst.
+const MAX_WINDOW_DAYS: i64 = 1;
+
 /// Keys that mean something to a level and nothing to an instant.
 pub(crate) const LEVEL_KEYS: &[&str] = &["clear", "hold", "linger", "repeat"];
 

@@ -151,14 +151,14 @@ impl<'a> Reader<'a> {
         self.with(key, units::duration)
     }
 
-    /// A duration that must be there and be longer than nothing.
-    pub(crate) fn span(&mut self, key: &str) -> Option<i64> {
+    /// A duration that must be there, be longer than nothing and at most so many days.
+    pub(crate) fn span(&mut self, key: &str, days: i64) -> Option<i64> {
         if !self.has(key) {
             self.fault("", format!("`{key}` is missing"), "a duration, for instance \"5m\"");
         }
         let span = self.duration(key)?;
-        if span == 0 || span > units::MAX_SPAN_MS {
-            self.fault(key, "out of range", "longer than nothing, at most \"7d\"");
+        if span == 0 || span > days * 86_400_000 {
+            self.fault(key, "out of range", format!("longer than nothing, at most \"{days}d\""));
             return None;
         }
         Some(span)

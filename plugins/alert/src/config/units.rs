@@ -7,9 +7,6 @@ use super::read::name_of;
 use serde_json::Value;
 use tradehook_decimal::{Decimal, Wide};
 
-/// The longest window or timer: what the venue keeps of its history.
-pub(super) const MAX_SPAN_MS: i64 = 7 * 86_400_000;
-
 /// What is wrong with one value.
 #[derive(Debug)]
 pub(crate) struct Bad {
@@ -100,10 +97,11 @@ pub(super) fn percent(value: &Value) -> Result<Decimal, Bad> {
 /// A count of at least 1.
 pub(super) fn count(value: &Value) -> Result<u32, Bad> {
     let whole = money(value)?;
-    if whole.scale() == 0 && whole.is_positive() {
-        if let Ok(count) = u32::try_from(whole.mantissa()) {
-            return Ok(count);
-        }
+    if whole.scale() == 0
+        && whole.is_positive()
+        && let Ok(count) = u32::try_from(whole.mantissa())
+    {
+        return Ok(count);
     }
     Err(Bad::new(format!("{value} is not a count"), "a whole number of at least 1"))
 }

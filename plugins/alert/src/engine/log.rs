@@ -7,8 +7,9 @@
 
 use super::level::NEVER;
 use super::slot::{Amounts, Slot};
-use super::window::{Start, Window};
+use super::window::Window;
 use crate::kinds::Fill;
+use crate::rule::Rule;
 use crate::say::Scene;
 use std::collections::VecDeque;
 use tradehook_decimal::Decimal;
@@ -26,17 +27,19 @@ pub(crate) struct Log<S> {
     pub(crate) windows: Vec<Window>,
     /// Up to here, slots may be missing.
     pub(crate) trimmed_to: i64,
+    /// Whether any window sums.
+    sums: bool,
 }
 
 impl<S> Default for Log<S> {
     fn default() -> Self {
-        Self { slots: VecDeque::new(), base: 0, windows: Vec::new(), trimmed_to: i64::MIN }
+        Self { slots: VecDeque::new(), base: 0, windows: Vec::new(), trimmed_to: i64::MIN, sums: false }
     }
 }
 
 impl<S: Slot> Log<S> {
-    /// The window of this span.
-    pub(crate) fn window(&mut self, span_ms: i64) -> Option<&mut Window> {
+    /// A rule asks about the window of this span.
+    pub(crate) fn add(&mut self, span_ms: i64, index: u32, rule: &Rule) {
         let place = match self.windows.iter().position(|w| w.span_ms == span_ms) {
             Some(place) => place,
             None => {
@@ -44,7 +47,10 @@ impl<S: Slot> Log<S> {
                 self.windows.len() - 1
             }
         };
-        self.windows.get_mut(place)
+        if let Some(window) = self.windows.get_mut(place) {
+            window.add(index, rule);
+            self.sums |= !window.meters.is_empty();
+        }
     }
 
     #[inline]
@@ -57,7 +63,7 @@ impl<S: Slot> Log<S> {
     pub(crate) fn advance(&mut self, now_ms: i64) {
         for window in &mut self.windows {
             window.edge = S::edge(now_ms, window.span_ms);
-            let from = window.cursor;
+            let mut left = None;
             while let Some(slot) =
                 self.slots.get(usize::try_from(window.cursor - self.base).unwrap_or(usize::MAX))
             {
@@ -65,8 +71,10 @@ impl<S: Slot> Log<S> {
                     break;
                 }
                 window.leave(slot);
+                left = Some(slot);
             }
-            if window.cursor != from {
+            if left.is_some() {
+                window.set_before(left);
                 window.drop_old_extremes();
             }
         }
@@ -75,7 +83,9 @@ impl<S: Slot> Log<S> {
     /// Takes in a trade; the windows stand at the clock already.
     #[inline]
     pub(crate) fn insert(&mut self, fill: &Fill) {
-        let (key, amounts) = (S::key(fill.at_ms), Amounts::of(fill.price, fill.volume, fill.sell));
+        let key = S::key(fill.at_ms);
+        let amounts =
+            if self.sums || S::SUMS { Amounts::of(fill.price, fill.volume, fill.sell) } else { None };
         if self.slots.back().is_some_and(|newest| newest.at() > key) {
             self.sort_in(fill, key, amounts.as_ref());
             return;
@@ -92,8 +102,9 @@ impl<S: Slot> Log<S> {
             if key > window.edge {
                 window.enter(amounts.as_ref());
                 window.extend(number, fill.price, fill.price);
-            } else if !merged {
-                window.cursor += 1;
+            } else {
+                window.cursor += u64::from(!merged);
+                window.set_before(self.slots.back());
             }
         }
         self.trim();
@@ -116,8 +127,16 @@ impl<S: Slot> Log<S> {
                 }
             }
             self.rebuild_extremes(at);
+            self.find_before(at);
         }
         self.trim();
+    }
+
+    /// Looks up the price before a window.
+    fn find_before(&mut self, at: usize) {
+        let Some(window) = self.windows.get_mut(at) else { return };
+        let place = window.cursor.checked_sub(self.base + 1).and_then(|place| usize::try_from(place).ok());
+        window.set_before(place.and_then(|place| self.slots.get(place)));
     }
 
     fn rebuild_extremes(&mut self, at: usize) {
@@ -141,9 +160,12 @@ impl<S: Slot> Log<S> {
         // The one slot before a window is its reference.
         while self.base + 1 < needed && self.slots.len() > 1 || self.slots.len() > MAX_SLOTS {
             let Some(oldest) = self.slots.pop_front() else { return };
-            for window in self.windows.iter_mut().filter(|window| window.cursor == self.base) {
-                window.leave(&oldest);
-                window.drop_old_extremes();
+            for window in self.windows.iter_mut().filter(|window| window.cursor <= self.base + 1) {
+                if window.cursor == self.base {
+                    window.leave(&oldest);
+                    window.drop_old_extremes();
+                }
+                window.before = None;
             }
             self.base += 1;
             self.trimmed_to = self.trimmed_to.max(oldest.at());
@@ -162,30 +184,21 @@ impl<S: Slot> Log<S> {
     ) {
         let whole_from = cover_from.max(self.trimmed_to);
         for at in 0..self.windows.len() {
-            let Some(window) = self.windows.get(at) else { return };
-            let start = if window.moves.is_empty() { Start::NONE } else { self.start(window) };
             let Some(window) = self.windows.get_mut(at) else { return };
             let covered = whole_from <= window.edge;
             for meter in &mut window.meters {
                 meter.look(covered, window.span_ms, counts, scene);
             }
-            for moves in &mut window.moves {
-                moves.look(start, price, counts, scene);
+            if window.moves.is_empty() {
+                continue;
             }
-        }
-    }
-
-    #[inline]
-    fn start(&self, window: &Window) -> Start {
-        let front = |extremes: &Option<VecDeque<(u64, Decimal)>>| {
-            extremes.as_ref().and_then(|prices| prices.front()).map(|(_, price)| *price)
-        };
-        let before = window.cursor.checked_sub(1).and_then(|number| self.slot(number)).map(S::last);
-        Start {
-            before,
-            first: if before.is_some() { None } else { self.slot(window.cursor).map(S::first) },
-            low: front(&window.lows),
-            high: front(&window.highs),
+            let start = window.start(|number| {
+                let place = usize::try_from(number.checked_sub(self.base)?).ok()?;
+                self.slots.get(place).map(S::first)
+            });
+            for moves in &mut window.moves {
+                moves.look(&start, price, counts, scene);
+            }
         }
     }
 
@@ -221,6 +234,7 @@ impl<S: Slot> Log<S> {
                 window.take_in(slot);
             }
             self.rebuild_extremes(at);
+            self.find_before(at);
         }
     }
 }

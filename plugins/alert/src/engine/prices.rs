@@ -115,10 +115,9 @@ impl Prices {
     pub(crate) fn trade(&mut self, price: Option<Decimal>, scene: &mut Scene<'_>) {
         self.latest = price;
         let near = price.and_then(quick);
-        if let Some(near) = near {
-            if near >= self.all_low && near <= self.all_high && scene.now_ms < self.all_due {
-                return;
-            }
+        let inside = near.is_some_and(|near| near >= self.all_low && near <= self.all_high);
+        if inside && scene.now_ms < self.all_due {
+            return;
         }
         self.look(price, near, scene);
     }

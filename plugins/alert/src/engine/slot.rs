@@ -26,7 +26,7 @@ pub(crate) struct Amounts {
 impl Amounts {
     #[inline]
     pub(crate) fn of(price: Decimal, size: Decimal, sell: bool) -> Option<Self> {
-        let small = |amount: &i128| *amount < AMOUNT_LIMIT;
+        let small = |amount: &i128| (0..AMOUNT_LIMIT).contains(amount);
         let notional = notional(price, size).filter(small)?;
         Some(Self { notional, volume: volume(size).filter(small)?, sell })
     }
@@ -47,6 +47,8 @@ impl Amounts {
 
 /// One step of a window.
 pub(crate) trait Slot: Sized {
+    /// Whether it keeps sums, which cannot be told from it later.
+    const SUMS: bool;
     /// The time by which a trade is sorted in.
     fn key(at_ms: i64) -> i64;
     /// The last time that is no longer in the window.
@@ -113,6 +115,8 @@ impl From<Single> for Bare {
 }
 
 impl Slot for Single {
+    const SUMS: bool = false;
+
     #[inline]
     fn key(at_ms: i64) -> i64 {
         at_ms
@@ -206,9 +210,13 @@ pub(crate) struct Pane {
     at: i64,
     first_ms: i64,
     last_ms: i64,
+    #[serde(with = "crate::fixed::parts")]
     first: Decimal,
+    #[serde(with = "crate::fixed::parts")]
     last: Decimal,
+    #[serde(with = "crate::fixed::parts")]
     low: Decimal,
+    #[serde(with = "crate::fixed::parts")]
     high: Decimal,
     bought: Totals,
     sold: Totals,
@@ -230,6 +238,8 @@ impl Pane {
 }
 
 impl Slot for Pane {
+    const SUMS: bool = true;
+
     fn key(at_ms: i64) -> i64 {
         at_ms.saturating_sub(1).div_euclid(PANE_MS).saturating_add(1).saturating_mul(PANE_MS)
     }

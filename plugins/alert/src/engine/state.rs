@@ -5,15 +5,16 @@
 //! so a rule that was changed, added or renamed starts fresh and the others go on.
 
 use super::Engine;
+use super::clock::Latest;
 use super::level::{self, Level};
-use super::market::{Latest, Market};
+use super::market::Market;
 use super::prices::Watch;
 use super::slot::{Pane, Single};
+use crate::fixed::Kept;
 use crate::kinds::{GridMemory, LineMemory, Sweep};
 use crate::rule::Rule;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tradehook_decimal::Decimal;
 
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -29,10 +30,10 @@ struct MarketState {
     code: String,
     now_ms: i64,
     latest: Option<Latest>,
-    prev_close: Option<Decimal>,
+    prev_close: Option<Kept>,
     cover_from: i64,
     quiet_since: i64,
-    prices: [Option<Decimal>; 4],
+    prices: [Option<Kept>; 4],
     raw: LogState<Single>,
     panes: LogState<Pane>,
     sweeps: Vec<(i64, Sweep)>,
@@ -120,69 +121,69 @@ impl Engine {
 
 fn save_market(number: u32, market: &Market) -> MarketState {
     let mut memories = Vec::new();
-    for watch in market.prices.iter().flat_map(|prices| &prices.watches) {
+    for watch in market.watches.prices.iter().flat_map(|prices| &prices.watches) {
         memories.push(match watch {
             Watch::Level { level, .. } => (level.rule, Memory::Level(level.memory)),
             Watch::Line { rule, line, .. } => (*rule, Memory::Line(line.memory)),
             Watch::Grid { rule, grid } => (*rule, Memory::Grid(grid.as_ref().and_then(|grid| grid.memory))),
         });
     }
-    for window in market.raw.windows.iter().chain(&market.panes.windows) {
+    for window in market.watches.raw.windows.iter().chain(&market.watches.panes.windows) {
         let sums = window.meters.iter().flat_map(|meter| &meter.levels).map(|(level, ..)| level);
         let moves = window.moves.iter().flat_map(|moves| &moves.levels).map(|(level, _)| level);
         memories.extend(sums.chain(moves).map(|level| (level.rule, Memory::Level(level.memory))));
     }
-    for quiet in &market.quiets {
+    for quiet in &market.watches.quiets {
         memories.push((quiet.level.rule, Memory::Level(quiet.level.memory)));
     }
     MarketState {
         number,
         code: market.code.clone(),
-        now_ms: market.now_ms,
-        latest: market.latest,
-        prev_close: market.prev_close,
-        cover_from: market.cover_from,
-        quiet_since: market.quiet_since,
-        prices: market.prices.each_ref().map(super::prices::Prices::latest),
+        now_ms: market.clock.now_ms,
+        latest: market.clock.latest,
+        prev_close: market.prev_close.map(Kept),
+        cover_from: market.clock.cover_from,
+        quiet_since: market.clock.quiet_since,
+        prices: market.watches.prices.each_ref().map(|prices| prices.latest().map(Kept)),
         raw: LogState {
-            kept: !market.raw.windows.is_empty(),
-            trimmed_to: market.raw.trimmed_to,
-            slots: market.raw.slots.iter().copied().collect(),
+            kept: !market.watches.raw.windows.is_empty(),
+            trimmed_to: market.watches.raw.trimmed_to,
+            slots: market.watches.raw.slots.iter().copied().collect(),
         },
         panes: LogState {
-            kept: !market.panes.windows.is_empty(),
-            trimmed_to: market.panes.trimmed_to,
-            slots: market.panes.slots.iter().copied().collect(),
+            kept: !market.watches.panes.windows.is_empty(),
+            trimmed_to: market.watches.panes.trimmed_to,
+            slots: market.watches.panes.slots.iter().copied().collect(),
         },
-        sweeps: market.large.sweeps(),
-        swept: market.large.fired(),
+        sweeps: market.watches.large.sweeps(),
+        swept: market.watches.large.fired(),
         memories,
     }
 }
 
 fn load_market(market: &mut Market, saved: MarketState, now: &dyn Fn(u32) -> Option<u32>, rules: &[Rule]) {
-    market.now_ms = saved.now_ms;
-    market.latest = saved.latest;
-    market.cover_from = saved.cover_from;
-    market.quiet_since = saved.quiet_since;
-    market.set_prev_close(saved.prev_close, rules);
+    market.clock.now_ms = saved.now_ms;
+    market.clock.latest = saved.latest;
+    market.clock.cover_from = saved.cover_from;
+    market.clock.quiet_since = saved.quiet_since;
+    market.set_prev_close(saved.prev_close.map(|Kept(close)| close), rules);
     // What was not kept is missing up to the clock.
     let trimmed = |kept: bool, to: i64| if kept || saved.latest.is_none() { to } else { saved.now_ms };
-    market.raw.trimmed_to = trimmed(saved.raw.kept, saved.raw.trimmed_to);
-    market.panes.trimmed_to = trimmed(saved.panes.kept, saved.panes.trimmed_to);
-    if !market.raw.windows.is_empty() {
-        market.raw.slots = saved.raw.slots.into();
+    market.watches.raw.trimmed_to = trimmed(saved.raw.kept, saved.raw.trimmed_to);
+    market.watches.panes.trimmed_to = trimmed(saved.panes.kept, saved.panes.trimmed_to);
+    if !market.watches.raw.windows.is_empty() {
+        market.watches.raw.slots = saved.raw.slots.into();
     }
-    if !market.panes.windows.is_empty() {
-        market.panes.slots = saved.panes.slots.into();
+    if !market.watches.panes.windows.is_empty() {
+        market.watches.panes.slots = saved.panes.slots.into();
     }
-    market.raw.rebuild(saved.now_ms);
-    market.panes.rebuild(saved.now_ms);
+    market.watches.raw.rebuild(saved.now_ms);
+    market.watches.panes.rebuild(saved.now_ms);
     for (gap_ms, sweep) in saved.sweeps {
-        market.large.resume(gap_ms, sweep);
+        market.watches.large.resume(gap_ms, sweep);
     }
     for rule in saved.swept.into_iter().filter_map(now) {
-        market.large.mark_fired(rule);
+        market.watches.large.mark_fired(rule);
     }
     // A rule's memories are in the order in which its instances were made.
     let mut memories: BTreeMap<u32, std::collections::VecDeque<Memory>> = BTreeMap::new();
@@ -197,8 +198,8 @@ fn load_market(market: &mut Market, saved: MarketState, now: &dyn Fn(u32) -> Opt
             place.set(memory);
         }
     }
-    for (prices, latest) in market.prices.iter_mut().zip(saved.prices) {
-        prices.set_latest(latest);
+    for (prices, latest) in market.watches.prices.iter_mut().zip(saved.prices) {
+        prices.set_latest(latest.map(|Kept(price)| price));
         prices.rouse();
     }
 }
@@ -206,12 +207,12 @@ fn load_market(market: &mut Market, saved: MarketState, now: &dyn Fn(u32) -> Opt
 /// Every place of a market where a rule remembers something.
 fn places(market: &mut Market) -> Vec<Place<'_>> {
     let mut places = Vec::new();
-    places.extend(market.prices.iter_mut().flat_map(|prices| &mut prices.watches).map(Place::Watch));
-    for window in market.raw.windows.iter_mut().chain(&mut market.panes.windows) {
+    places.extend(market.watches.prices.iter_mut().flat_map(|prices| &mut prices.watches).map(Place::Watch));
+    for window in market.watches.raw.windows.iter_mut().chain(&mut market.watches.panes.windows) {
         let sums = window.meters.iter_mut().flat_map(|meter| &mut meter.levels).map(|(level, ..)| level);
         let moves = window.moves.iter_mut().flat_map(|moves| &mut moves.levels).map(|(level, _)| level);
         places.extend(sums.chain(moves).map(Place::Level));
     }
-    places.extend(market.quiets.iter_mut().map(|quiet| Place::Level(&mut quiet.level)));
+    places.extend(market.watches.quiets.iter_mut().map(|quiet| Place::Level(&mut quiet.level)));
     places
 }

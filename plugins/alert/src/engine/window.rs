@@ -17,6 +17,8 @@ pub(crate) struct Window {
     /// The number of the oldest slot in it; numbers count from the log's first ever.
     pub(crate) cursor: u64,
     pub(crate) edge: i64,
+    /// The last price that is no longer in it, and its approximation.
+    pub(crate) before: Option<(Decimal, f64)>,
     pub(crate) meters: Vec<Meter>,
     pub(crate) moves: Vec<Moves>,
     /// Slots that can still become the lowest or highest, with their extreme.
@@ -60,6 +62,7 @@ impl Window {
             span_ms,
             cursor: 0,
             edge: i64::MIN,
+            before: None,
             meters: Vec::new(),
             moves: Vec::new(),
             lows: None,
@@ -105,6 +108,12 @@ impl Window {
                 due: NEVER,
             });
         }
+    }
+
+    /// The slot before the window is this one.
+    #[inline]
+    pub(crate) fn set_before<S: Slot>(&mut self, slot: Option<&S>) {
+        self.before = slot.map(|slot| (slot.last(), approx(slot.last())));
     }
 
     /// A slot left.
@@ -162,6 +171,20 @@ impl Window {
         for moves in &mut self.moves {
             moves.levels.iter_mut().for_each(|(level, _)| level.freeze(from_ms, to_ms));
             moves.rouse();
+        }
+    }
+
+    /// What moves can start from; `first` looks up a slot's first price.
+    #[inline]
+    pub(crate) fn start(&self, first: impl FnOnce(u64) -> Option<Decimal>) -> Start {
+        let front = |extremes: &Option<VecDeque<(u64, Decimal)>>| {
+            extremes.as_ref().and_then(|prices| prices.front()).map(|(_, price)| *price)
+        };
+        Start {
+            before: self.before,
+            first: if self.before.is_some() { None } else { first(self.cursor) },
+            low: front(&self.lows),
+            high: front(&self.highs),
         }
     }
 
@@ -234,7 +257,17 @@ impl Meter {
 impl Moves {
     /// Looks whether the price or the reference changed anything.
     #[inline]
-    pub(crate) fn look(&mut self, start: Start, price: (Decimal, f64), counts: bool, scene: &mut Scene<'_>) {
+    pub(crate) fn look(&mut self, start: &Start, price: (Decimal, f64), counts: bool, scene: &mut Scene<'_>) {
+        if let (Reference::Start { .. }, Some((_, near))) = (self.reference, start.before)
+            && scene.now_ms < self.due
+            && self.calm.holds(price.1, near)
+        {
+            return;
+        }
+        self.look_closer(start, price, counts, scene);
+    }
+
+    fn look_closer(&mut self, start: &Start, price: (Decimal, f64), counts: bool, scene: &mut Scene<'_>) {
         let reference = start.pick(self.reference);
         if scene.now_ms < self.due {
             match reference {
@@ -282,7 +315,7 @@ impl Moves {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
     /// The last price before the window, when there is one.
-    pub(crate) before: Option<Decimal>,
+    pub(crate) before: Option<(Decimal, f64)>,
     /// The first price in it; asked for only when there is none before.
     pub(crate) first: Option<Decimal>,
     pub(crate) low: Option<Decimal>,
@@ -290,19 +323,17 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// For a window of which no move is asked.
-    pub(crate) const NONE: Self = Self { before: None, first: None, low: None, high: None };
-
     #[inline]
     fn pick(&self, reference: Reference) -> Option<Decimal> {
-        let ready = |warmup: Warmup| warmup == Warmup::Partial || self.before.is_some();
+        let before = self.before.map(|(price, _)| price);
+        let ready = |warmup: Warmup| warmup == Warmup::Partial || before.is_some();
         match reference {
             Reference::Start { warmup, .. } => {
-                self.before.or(if warmup == Warmup::Partial { self.first } else { None })
+                before.or(if warmup == Warmup::Partial { self.first } else { None })
             }
             // An empty window holds the latest price alone, which the last one before it is.
-            Reference::Low { warmup, .. } if ready(warmup) => self.low.or(self.before),
-            Reference::High { warmup, .. } if ready(warmup) => self.high.or(self.before),
+            Reference::Low { warmup, .. } if ready(warmup) => self.low.or(before),
+            Reference::High { warmup, .. } if ready(warmup) => self.high.or(before),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 //! which is the same comparison.
 
 use super::cross::{DIRECTIONS, share_of};
-use super::{exactly_one, positive};
+use super::{MAX_WINDOW_DAYS, exactly_one, positive};
 use crate::config::{Faults, Reader};
 use crate::engine::Band;
 use crate::fixed::{approx, exact, pow10, ratio_ceil, ratio_floor};
@@ -94,14 +94,8 @@ pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<Cha
         Reference::High { .. } => Some(Direction::Down),
         _ => None,
     };
-    if let (Some(natural), Some(given)) = (natural, direction) {
-        if natural != given {
-            when.fault(
-                "direction",
-                "a price is never on that side of this reference",
-                "leave `direction` away",
-            );
-        }
+    if natural.is_some() && direction.is_some() && natural != direction {
+        when.fault("direction", "a price is never on that side of this reference", "leave `direction` away");
     }
     let threshold = match form {
         "pct" => Threshold::Percent { enter, clear },
@@ -139,7 +133,7 @@ fn reference(when: &mut Reader<'_>) -> Option<Reference> {
         return positive(when, "anchor", anchor).map(Reference::Anchor);
     }
     let warmup = when.choice("warmup", WARMUPS).unwrap_or_default();
-    let window_ms = when.span("window")?;
+    let window_ms = when.span("window", MAX_WINDOW_DAYS)?;
     if when.has("reference") && word.is_none() {
         return None;
     }

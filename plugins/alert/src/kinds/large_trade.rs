@@ -92,7 +92,7 @@ pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<Lar
             tiers.push(Tier { name: None, min, severity: None });
         }
     }
-    tiers.sort_by(|a, b| a.min.cmp(&b.min));
+    tiers.sort_by_key(|tier| tier.min);
     let measure = if form == Some("min_volume") { Measure::Volume } else { Measure::Notional };
     let aggregate = if sweep { Aggregate::Sweep { gap_ms } } else { Aggregate::Single };
     let complete = !tiers.is_empty() && (min.is_some() || !given);
@@ -141,7 +141,9 @@ pub(crate) struct Sweep {
     /// At scale 16; `None` when it does not fit.
     pub(crate) notional: Option<i128>,
     pub(crate) volume: Option<i128>,
+    #[serde(with = "crate::fixed::parts")]
     pub(crate) low: Decimal,
+    #[serde(with = "crate::fixed::parts")]
     pub(crate) high: Decimal,
     pub(crate) first_id: u64,
 }
@@ -250,7 +252,10 @@ impl Large {
                 }
                 Aggregate::Sweep { gap_ms } => {
                     match &mut group.sweep {
-                        Some(sweep) if sweep.sell == fill.sell && fill.at_ms - sweep.last_ms <= gap_ms => {
+                        Some(sweep)
+                            if sweep.sell == fill.sell
+                                && fill.at_ms.saturating_sub(sweep.last_ms) <= gap_ms =>
+                        {
                             sweep.go_on(fill);
                         }
                         _ => {

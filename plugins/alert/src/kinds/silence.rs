@@ -15,5 +15,5 @@ pub(crate) struct Silence {
 
 pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<Silence> {
     let mut when = Reader::new(value, path, &["kind", "for"], faults)?;
-    when.span("for").map(|for_ms| Silence { for_ms })
+    when.span("for", 7).map(|for_ms| Silence { for_ms })
 }

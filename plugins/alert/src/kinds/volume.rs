@@ -1,7 +1,7 @@
 //! `volume`: a level on what was traded in a window. Sums are exact integers and do not drift.
 
 use super::change::WARMUPS;
-use super::{Warmup, positive};
+use super::{MAX_WINDOW_DAYS, Warmup, positive};
 use crate::config::{Faults, Reader};
 use crate::engine::Band;
 use crate::fixed::{SUM_SCALE, exact, pow10};
@@ -42,7 +42,7 @@ pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<Vol
     let measure = when.choice("measure", measures).unwrap_or_default();
     let side = when.choice("side", SIDES);
     let warmup = when.choice("warmup", WARMUPS).unwrap_or_default();
-    let window_ms = when.span("window");
+    let window_ms = when.span("window", MAX_WINDOW_DAYS);
     let above = when.required_money("above");
     let above = positive(&mut when, "above", above);
     let clear = if when.has("clear") { when.money("clear") } else { above };

@@ -1,0 +1,184 @@
+//! The rules that watch one market, arranged by what they look at.
+//!
+//! A further kind of rule joins the arrangement that looks at the same (the price, a window, single
+//! trades, the clock) or adds one.
+
+use super::clock::Clock;
+use super::level::{Level, NEVER};
+use super::log::Log;
+use super::prices::Prices;
+use super::slot::{Pane, RAW_WINDOW_MS, Single, Slot};
+use crate::fixed::approx;
+use crate::kinds::{Caught, Fill, Large};
+use crate::rule::{Rule, Source, When};
+use crate::say::{Scene, Seen};
+use tradehook_decimal::{Decimal, Wide};
+use tradehook_sdk::Trade;
+
+/// In the order of [`place`].
+const SOURCES: [Source; 4] = [Source::Last, Source::Mid, Source::BestBid, Source::BestAsk];
+
+/// A silence.
+#[derive(Debug)]
+pub(crate) struct Quiet {
+    pub(crate) level: Level,
+    for_ms: i64,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Watches {
+    /// By source, as in [`SOURCES`].
+    pub(crate) prices: [Prices; 4],
+    pub(crate) raw: Log<Single>,
+    pub(crate) panes: Log<Pane>,
+    pub(crate) large: Large,
+    pub(crate) quiets: Vec<Quiet>,
+    /// Whether every silence is at rest.
+    quiets_rest: bool,
+    caught: Vec<Caught>,
+}
+
+fn place(source: Source) -> usize {
+    match source {
+        Source::Last => 0,
+        Source::Mid => 1,
+        Source::BestBid => 2,
+        Source::BestAsk => 3,
+    }
+}
+
+impl Watches {
+    /// An instance of a rule.
+    pub(crate) fn add(&mut self, index: u32, rule: &Rule) {
+        let span = match &rule.when {
+            When::Change(change) => change.window_ms(),
+            When::Volume(volume) => Some(volume.window_ms),
+            _ => None,
+        };
+        if let Some(span) = span {
+            if span <= RAW_WINDOW_MS {
+                self.raw.add(span, index, rule);
+            } else {
+                self.panes.add(span, index, rule);
+            }
+            return;
+        }
+        let source = match &rule.when {
+            When::Price(price) => price.source,
+            When::Cross(cross) => cross.source,
+            When::LargeTrade(what) => return self.large.add(index, what),
+            When::Silence(silence) => {
+                let level = Level::new(index, rule.timing);
+                return self.quiets.push(Quiet { level, for_ms: silence.for_ms });
+            }
+            When::Change(_) | When::Volume(_) => Source::Last,
+        };
+        if let Some(prices) = self.prices.get_mut(place(source)) {
+            prices.add(index, rule);
+        }
+    }
+
+    /// The next trade in order.
+    #[inline]
+    pub(crate) fn trade(&mut self, trade: &Trade<'_>, fill: &Fill, clock: &Clock, scene: &mut Scene<'_>) {
+        for (prices, source) in self.prices.iter_mut().zip(SOURCES) {
+            if !prices.is_empty() {
+                prices.trade(price_of(trade, source), scene);
+            }
+        }
+        let price = (fill.price, approx(fill.price));
+        if !self.large.is_empty() {
+            self.large.trade(fill, price.1, approx(fill.volume), &mut self.caught);
+            self.caught.drain(..).for_each(|caught| scene.caught(&caught));
+        }
+        take_in(&mut self.raw, fill, price, clock, true, scene);
+        take_in(&mut self.panes, fill, price, clock, true, scene);
+        if !self.quiets_rest {
+            self.look_at_silence(clock, scene);
+        }
+    }
+
+    /// A late trade: it counts in windows and moves nothing else.
+    pub(crate) fn late(&mut self, fill: &Fill, latest: Decimal, clock: &Clock, scene: &mut Scene<'_>) {
+        self.prices.iter_mut().for_each(|prices| prices.tick(scene));
+        let price = (latest, approx(latest));
+        take_in(&mut self.raw, fill, price, clock, false, scene);
+        take_in(&mut self.panes, fill, price, clock, false, scene);
+        self.look_at_silence(clock, scene);
+    }
+
+    /// The clock moved without a trade.
+    pub(crate) fn tick(&mut self, latest: Decimal, clock: &Clock, scene: &mut Scene<'_>) {
+        self.prices.iter_mut().for_each(|prices| prices.tick(scene));
+        let price = (latest, approx(latest));
+        self.raw.advance(clock.now_ms);
+        self.raw.look(clock.cover_from, price, false, scene);
+        self.panes.advance(clock.now_ms);
+        self.panes.look(clock.cover_from, price, false, scene);
+        self.look_at_silence(clock, scene);
+    }
+
+    fn look_at_silence(&mut self, clock: &Clock, scene: &mut Scene<'_>) {
+        let quiet_ms = clock.now_ms.saturating_sub(clock.quiet_since);
+        self.quiets_rest = true;
+        for Quiet { level, for_ms } in &mut self.quiets {
+            if let Some(state) = level.step(Some(quiet_ms >= *for_ms), clock.now_ms, false) {
+                scene.level(level.rule, state, Seen::Silence { quiet_ms });
+            }
+            self.quiets_rest &= level.at_rest();
+        }
+    }
+
+    /// The first clock at which a tick changes something.
+    pub(crate) fn deadline(&self, clock: &Clock) -> i64 {
+        let mut due = self.raw.deadline(clock.cover_from).min(self.panes.deadline(clock.cover_from));
+        for prices in self.prices.iter().filter(|prices| !prices.is_empty()) {
+            due = due.min(prices.due());
+        }
+        for Quiet { level, for_ms } in &self.quiets {
+            let turns = if level.memory.truth { NEVER } else { clock.quiet_since.saturating_add(*for_ms) };
+            due = due.min(level.deadline()).min(turns);
+        }
+        due
+    }
+
+    /// Leaves a stretch that nobody saw out of all timers.
+    pub(crate) fn freeze(&mut self, from_ms: i64, to_ms: i64) {
+        self.prices.iter_mut().for_each(|prices| prices.freeze(from_ms, to_ms));
+        let windows = self.raw.windows.iter_mut().chain(&mut self.panes.windows);
+        windows.for_each(|window| window.freeze(from_ms, to_ms));
+        self.quiets.iter_mut().for_each(|quiet| quiet.level.freeze(from_ms, to_ms));
+    }
+}
+
+/// A trade comes into a log that somebody asks.
+#[inline]
+fn take_in<S: Slot>(
+    log: &mut Log<S>,
+    fill: &Fill,
+    price: (Decimal, f64),
+    clock: &Clock,
+    counts: bool,
+    scene: &mut Scene<'_>,
+) {
+    if !log.windows.is_empty() {
+        log.advance(clock.now_ms);
+        log.insert(fill);
+        log.look(clock.cover_from, price, counts, scene);
+    }
+}
+
+/// The price that a source shows in this trade.
+#[inline]
+fn price_of(trade: &Trade<'_>, source: Source) -> Option<Decimal> {
+    match source {
+        Source::Last => Some(trade.price),
+        Source::BestBid => trade.best_bid,
+        Source::BestAsk => trade.best_ask,
+        Source::Mid => {
+            let sum = trade.best_bid?.wide().checked_add(trade.best_ask?.wide())?;
+            sum.checked_mul(Wide::new(5, 1))?.narrow()
+        }
+    }
+}
