@@ -1,5 +1,5 @@
 //! Clients against the stand-in, over in-memory links in virtual time unless a test is about TCP.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use super::*;
 use bytes::Bytes;
