@@ -3,9 +3,11 @@
 //! Only additions, multiplications and a table: no logarithm or other function whose last digit
 //! differs between platforms, so that one seed gives one market everywhere.
 
+use std::f64::consts::LN_2;
+
 /// Quantiles of the exponential distribution of mean 1, in sixteenths; the tail is cut at 4.4.
 const EXPONENTIAL: [f64; 17] = [
-    0.0, 0.0645, 0.1335, 0.2076, 0.2877, 0.3747, 0.4700, 0.5754, 0.6931, 0.8267, 0.9808, 1.1632, 1.3863,
+    0.0, 0.0645, 0.1335, 0.2076, 0.2877, 0.3747, 0.4700, 0.5754, LN_2, 0.8267, 0.9808, 1.1632, 1.3863,
     1.6740, 2.0794, 2.7726, 4.4,
 ];
 

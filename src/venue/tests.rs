@@ -1,5 +1,5 @@
 //! Clients against the stand-in, over in-memory links in virtual time unless a test is about TCP.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use super::*;
 use bytes::Bytes;
@@ -164,7 +164,8 @@ async fn snapshots_and_live_trades_come_alone_when_asked_for() {
             format!(r#"[{{"ticket":"t"}},{{"type":"trade","codes":["KRW-NO","KRW-BTC"],"{flag}":true}}]"#);
         client.say(&frame).await;
         let mut kinds = Vec::new();
-        while let Ok(event) = timeout(Duration::from_secs(5), client.json()).await {
+        let until = Instant::now() + Duration::from_secs(5);
+        while let Ok(event) = tokio::time::timeout_at(until, client.json()).await {
             kinds.push(text(&event, "stream_type").to_owned());
             assert_eq!(text(&event, "code"), "KRW-BTC");
         }
