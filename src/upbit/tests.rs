@@ -81,7 +81,7 @@ fn a_trade_of_each_format_is_read_whole() {
         dropped: false,
     };
     assert!(wire::trade(DEFAULT.as_bytes(), AT).is_some(), "the usual order is read by the quick reader");
-    assert_eq!(trades(DEFAULT), [expect.clone()]);
+    assert_eq!(trades(DEFAULT), std::slice::from_ref(&expect));
     let expect_simple = TradeEvent {
         code: "BTC-ITAM".into(),
         price: d("1.13e-6"),
@@ -96,7 +96,7 @@ fn a_trade_of_each_format_is_read_whole() {
         ..expect.clone()
     };
     assert!(wire::trade(SIMPLE.as_bytes(), AT).is_some(), "the usual order is read by the quick reader");
-    assert_eq!(trades(SIMPLE), [expect_simple.clone()]);
+    assert_eq!(trades(SIMPLE), std::slice::from_ref(&expect_simple));
     assert_eq!(trades(format!(" [ {DEFAULT} ,\n{SIMPLE}]\n")), [expect.clone(), expect_simple]);
     let rest = r#"{"market":"KRW-BTC","trade_date_utc":"2026-07-30","trade_time_utc":"07:41:00","timestamp":1785397260652,"trade_price":91200000.0,"trade_volume":5.485e-05,"prev_closing_price":91424000.0,"change_price":-224000.0,"ask_bid":"BID","sequential_id":17853972606520000}"#;
     let expect_rest = TradeEvent {
