@@ -13,7 +13,7 @@
 //!
 //! Owns the WebSocket library. Does not decode, and never waits for whoever reads the frames.
 //!
-//! Keeps: [one-way] [bounded] [time-enters-once] [fails-alone]
+//! Keeps: [one-way] [bounded] [time-enters-once]
 
 mod backoff;
 mod connect;

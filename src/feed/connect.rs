@@ -22,7 +22,7 @@ use tokio_tungstenite::{
     tungstenite::{
         self,
         client::IntoClientRequest,
-        http::{Uri, response::Response, uri::Scheme},
+        http::{Uri, response::Response},
         protocol::WebSocketConfig,
     },
 };
@@ -121,7 +121,11 @@ pub(super) async fn establish<C: Connector>(connector: &mut C) -> Result<Socket<
     let request = connector.uri().into_client_request().map_err(|e| ConnectError::Url(e.to_string()))?;
     let (meter, handed_back) = Meter::new(stream);
     match client_async_with_config(request, meter, Some(limits())).await {
-        Ok((mut socket, _response)) => {
+        // The library leaves this check to its caller.
+        Ok((_, response)) if response.headers().contains_key("sec-websocket-extensions") => {
+            Err(ConnectError::Handshake("it uses an extension that was not offered".to_owned()))
+        }
+        Ok((mut socket, _)) => {
             socket.get_mut().keep();
             Ok(socket)
         }
@@ -224,7 +228,7 @@ impl WsConnector {
             Some("ws") => return Err(ConnectError::Url("ws:// is for this machine alone".to_owned())),
             _ => return Err(ConnectError::Url("it has to begin with wss://".to_owned())),
         };
-        if host.is_empty() || uri.scheme() == Some(&Scheme::HTTP) {
+        if host.is_empty() {
             return Err(ConnectError::Url("it names no host".to_owned()));
         }
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
@@ -327,5 +331,33 @@ mod tests {
         check("api.upbit.com", false);
         check("wss:///x", false);
         check("", false);
+    }
+
+    #[tokio::test]
+    async fn a_dead_address_does_not_cost_the_connect() {
+        let bind = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| Ok((l.local_addr()?, l)));
+        let (Ok((dead, gone)), Ok((alive, _listener))) = (bind(), bind()) else { panic!("no loopback") };
+        drop(gone);
+        let connected = first_of(vec![dead, alive]).await.and_then(|stream| stream.peer_addr());
+        assert_eq!(connected.ok(), Some(alive));
+        assert!(first_of(vec![dead]).await.is_err() && first_of(vec![]).await.is_err());
+    }
+
+    /// A venue that answers in plain text is not spoken to in plain text.
+    #[tokio::test]
+    async fn there_is_no_way_back_from_tls() {
+        let Ok(listener) = tokio::net::TcpListener::bind("127.0.0.1:0").await else { panic!("no loopback") };
+        let url = listener.local_addr().map(|address| format!("wss://{address}/")).unwrap_or_default();
+        let venue = async {
+            let (mut tcp, _) = listener.accept().await?;
+            tokio::io::AsyncWriteExt::write_all(&mut tcp, b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+                .await?;
+            let mut said = [0];
+            tcp.read_exact(&mut said).await.map(|_| said)
+        };
+        let client = async { WsConnector::new(&url)?.open().await.map(|_| ()) };
+        let (said, opened) = tokio::join!(venue, client);
+        assert_eq!(said.ok(), Some([22]), "the first byte of a TLS handshake");
+        assert!(matches!(opened, Err(ConnectError::Tls(_))), "{opened:?}");
     }
 }

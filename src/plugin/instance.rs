@@ -19,7 +19,8 @@ use tradehook_decimal::Wide;
 use wasmtime::component::{ComponentType, Instance as Guest, Lift, Linker, Lower, TypedFunc};
 use wasmtime::{Store, StoreContextMut, Trap};
 
-/// Starting may read a large configuration: a second, whatever the deadline of a call is.
+/// Starting may read a large configuration, and a snapshot may be large: a second, whatever the
+/// deadline of a call is.
 const START_DEADLINE: Duration = Duration::from_secs(1);
 const START_FUEL_FACTOR: u64 = 20;
 /// Lines a guest may log in one call, and the length of one; the rest is counted.
@@ -233,7 +234,8 @@ impl Instance {
         let Some(func) = self.snapshot else { return Ok(None) };
         let wider = self.limits.snapshot_bytes.max(self.limits.host_call_bytes);
         self.store.set_hostcall_fuel(wider);
-        let taken = self.enter(|store| func.call(store, ()));
+        // What it costs grows with what the plugin remembers, not with a batch.
+        let taken = self.enter_for(START_DEADLINE, START_FUEL_FACTOR, |store| func.call(store, ()));
         self.store.set_hostcall_fuel(self.limits.host_call_bytes);
         let (bytes,) = taken?;
         let checked = (bytes.len() <= self.limits.snapshot_bytes).then_some(()).ok_or_else(|| {

@@ -192,6 +192,11 @@ async fn an_answer_that_is_no_handshake_is_shown_in_short() {
     check(|answer| answer.replace("Accept: ", "Accept: A")).await;
     check(|answer| answer.replace("HTTP/1.1", "SMTP/1.1")).await;
     check(|answer| answer.replace("\r\nUpgrade: websocket", "")).await;
+    check(|answer| {
+        answer.replace("\r\nUpgrade", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\nUpgrade")
+    })
+    .await;
+    check(|answer| answer.replace("\r\nUpgrade", "\r\nSec-WebSocket-Protocol: chat\r\nUpgrade")).await;
 }
 
 #[tokio::test(start_paused = true)]
