@@ -83,6 +83,7 @@ pub struct Instance {
     learn_markets: TypedFunc<(u32, Vec<Arc<str>>), ()>,
     snapshot: Option<TypedFunc<(), (Vec<u8>,)>>,
     markets_known: u32,
+    last_fuel: u64,
     last_ns: u64,
     dead: bool,
 }
@@ -117,6 +118,7 @@ impl Instance {
             limits: limits.clone(),
             manifest: Manifest::default(),
             markets_known: 0,
+            last_fuel: 0,
             last_ns: 0,
             dead: false,
         };
@@ -164,7 +166,7 @@ impl Instance {
     /// What the last call cost: instructions, about, and ns of wall time.
     #[must_use]
     pub fn last_cost(&self) -> (u64, u64) {
-        (self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or_default()), self.last_ns)
+        (self.last_fuel, self.last_ns)
     }
 
     /// What it logged since this was last asked, and how many lines were dropped.
@@ -264,9 +266,11 @@ impl Instance {
         if self.dead {
             return Err(Fault::Dead);
         }
-        arm(&mut self.store, deadline, self.limits.fuel.saturating_mul(fuel_factor));
+        let fuel = self.limits.fuel.saturating_mul(fuel_factor);
+        arm(&mut self.store, deadline, fuel);
         let started = Instant::now();
         let answer = call(&mut self.store);
+        self.last_fuel = fuel.saturating_sub(self.store.get_fuel().unwrap_or_default());
         self.last_ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         answer.map_err(|error| {
             self.dead = true;
