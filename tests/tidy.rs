@@ -183,8 +183,11 @@ fn every_room_is_in_the_table_and_every_row_is_a_room() {
     let (rooms, _) = rooms();
     let known: BTreeSet<String> = rooms.into_keys().collect();
     let faults: Vec<String> = there.symmetric_difference(&known).map(|r| format!("`{r}`")).collect();
-    told(&faults, "stands either in src or in the rooms table of ARCHITECTURE.md, not in both: whoever \
-                   looks for a responsibility looks there first. Add or remove its row.");
+    told(
+        &faults,
+        "stands either in src or in the rooms table of ARCHITECTURE.md, not in both: whoever \
+                   looks for a responsibility looks there first. Add or remove its row.",
+    );
 }
 
 /// Proves [one-way]: no room names another but those that wire them, so nothing downstream can
@@ -214,9 +217,12 @@ fn rooms_import_what_the_table_says() {
         let used = used.remove(room).unwrap_or_default();
         faults.extend(allowed.difference(&used).map(|name| format!("`{room}` does not import `{name}`")));
     }
-    told(&faults, "The imports column of the rooms table in ARCHITECTURE.md says otherwise. Data moves one \
+    told(
+        &faults,
+        "The imports column of the rooms table in ARCHITECTURE.md says otherwise. Data moves one \
                    way: a room that names another cannot be read, tested or replaced without it. Hand it a \
-                   noun, or let `runtime` do the wiring; only then change the table.");
+                   noun, or let `runtime` do the wiring; only then change the table.",
+    );
 }
 
 /// Proves [one-way] for the table itself.
@@ -232,8 +238,11 @@ fn the_table_allows_no_room_another_room() {
             }
         }
     }
-    told(&faults, "Nouns import nouns, rooms import nouns, and only `cli` and `runtime` import rooms: see \
-                   \"Rooms\" in ARCHITECTURE.md.");
+    told(
+        &faults,
+        "Nouns import nouns, rooms import nouns, and only `cli` and `runtime` import rooms: see \
+                   \"Rooms\" in ARCHITECTURE.md.",
+    );
 }
 
 #[test]
@@ -253,16 +262,21 @@ fn crates_stay_with_their_owners() {
     for path in files("src", &["rs"]) {
         let text = read(&path);
         let (code, _) = split(&text);
-        for (name, owners) in owners.iter().filter(|(name, o)| declared.contains(*name) && !o.contains("any")) {
+        for (name, owners) in owners.iter().filter(|(name, o)| declared.contains(*name) && !o.contains("any"))
+        {
             let own = room(&path);
-            let in_test = owners.contains("tests") && text.contains("#[cfg(test)]") || is_test(&path, &text, 0);
+            let in_test =
+                owners.contains("tests") && text.contains("#[cfg(test)]") || is_test(&path, &text, 0);
             if names_crate(&code, &name.replace('-', "_")) && !owners.contains(own) && !in_test {
                 faults.push(format!("{path}: `{own}` uses `{name}`"));
             }
         }
     }
-    told(&faults, "\"Dependencies\" in ARCHITECTURE.md says which room uses which crate and why. A crate that \
-                   one room owns can be replaced in one room.");
+    told(
+        &faults,
+        "\"Dependencies\" in ARCHITECTURE.md says which room uses which crate and why. A crate that \
+                   one room owns can be replaced in one room.",
+    );
 }
 
 /// Names under every `dependencies` heading of a manifest.
@@ -287,11 +301,15 @@ fn in_plugins(name: &str) -> bool {
 fn every_dependency_is_used() {
     let declared = declared(&read("Cargo.toml"));
     let paths = ["src", "tests", "benches"].iter().flat_map(|f| files(f, &["rs"]));
-    let all: String = paths.filter(|path| path != "tests/tidy.rs").map(|path| split(&read(&path)).0).collect();
+    let all: String =
+        paths.filter(|path| path != "tests/tidy.rs").map(|path| split(&read(&path)).0).collect();
     let unused = declared.iter().filter(|name| !names_crate(&all, &name.replace('-', "_")));
     let faults: Vec<String> = unused.map(|name| format!("`{name}`")).collect();
-    told(&faults, "is declared in Cargo.toml and named nowhere: it costs build time and audits. Remove it there \
-                   and in ARCHITECTURE.md.");
+    told(
+        &faults,
+        "is declared in Cargo.toml and named nowhere: it costs build time and audits. Remove it there \
+                   and in ARCHITECTURE.md.",
+    );
 }
 
 /// Promises of the invariants table.
@@ -337,10 +355,14 @@ fn every_promise_is_written_kept_and_proven() {
         }
     }
     faults.extend(promises.difference(&kept).map(|slug| format!("[{slug}]: no line says that it keeps it")));
-    faults.extend(promises.difference(&proven).map(|slug| format!("[{slug}]: no test says that it proves it")));
-    told(&faults, "\"Invariants\" in ARCHITECTURE.md lists the promises. A promise is named where it is kept \
+    faults
+        .extend(promises.difference(&proven).map(|slug| format!("[{slug}]: no test says that it proves it")));
+    told(
+        &faults,
+        "\"Invariants\" in ARCHITECTURE.md lists the promises. A promise is named where it is kept \
                    (`Keeps:` in the module's header) and in the doc comment of the test that proves it, so that \
-                   whoever changes either finds the other.");
+                   whoever changes either finds the other.",
+    );
 }
 
 /// Proves [one-door]: calls into a guest stand in one file.
@@ -354,8 +376,11 @@ fn a_guest_is_entered_in_one_place() {
             faults.push(format!("{path} holds a function of a guest"));
         }
     }
-    told(&faults, "[one-door]: whoever calls a guest elsewhere forgets its fuel, its deadline or that it is \
-                   dead. Go through `Instance` in src/plugin/instance.rs.");
+    told(
+        &faults,
+        "[one-door]: whoever calls a guest elsewhere forgets its fuel, its deadline or that it is \
+                   dead. Go through `Instance` in src/plugin/instance.rs.",
+    );
 }
 
 /// Proves [time-enters-once] for the rooms behind the tape.
@@ -372,13 +397,17 @@ fn behind_the_tape_nobody_reads_the_wall_clock() {
             }
         }
     }
-    told(&faults, "[time-enters-once]: a clock that is read here gives another answer in a replay. The time is \
-                   on the entry.");
+    told(
+        &faults,
+        "[time-enters-once]: a clock that is read here gives another answer in a replay. The time is \
+                   on the entry.",
+    );
 }
 
 #[test]
 fn unsafe_code_stands_where_it_is_explained() {
-    let paths = sources().into_iter().filter(|path| path != "tests/tidy.rs" && !UNSAFE.contains(&path.as_str()));
+    let paths =
+        sources().into_iter().filter(|path| path != "tests/tidy.rs" && !UNSAFE.contains(&path.as_str()));
     let uses = |code: &str| ["unsafe {", "unsafe fn", "unsafe impl"].iter().any(|u| code.contains(u));
     let faults: Vec<String> = paths.filter(|path| uses(&split(&read(path)).0)).collect();
     told(&faults, "holds unsafe code. ARCHITECTURE.md (\"Unsafe code\") names the only file that may.");
@@ -388,8 +417,11 @@ fn unsafe_code_stands_where_it_is_explained() {
 fn every_module_says_what_it_is_for() {
     let silent = |path: &String| !read(path).starts_with("//!");
     let faults: Vec<String> = sources().into_iter().filter(silent).collect();
-    told(&faults, "does not begin with `//!`: a module says in its first lines what it is for, what it owns and \
-                   which promises it keeps (CONTRIBUTING.md).");
+    told(
+        &faults,
+        "does not begin with `//!`: a module says in its first lines what it is for, what it owns and \
+                   which promises it keeps (CONTRIBUTING.md).",
+    );
 }
 
 #[test]
@@ -405,8 +437,11 @@ fn no_file_is_too_long_to_be_read() {
             faults.push(format!("{path}: {lines} lines, and excused for more"));
         }
     }
-    told(&faults, "At most 600 lines: cut it where a reader could stop reading. Only a table may be longer, with \
-                   its reason in LONG of tests/tidy.rs.");
+    told(
+        &faults,
+        "At most 600 lines: cut it where a reader could stop reading. Only a table may be longer, with \
+                   its reason in LONG of tests/tidy.rs.",
+    );
 }
 
 #[test]
@@ -423,8 +458,11 @@ fn nothing_is_left_for_later_and_nothing_names_one_machine() {
             }
         }
     }
-    told(&faults, "Nothing half-built stands here: what is not done yet is a limit in README.md or a decision in \
-                   docs/decisions. A path of one machine is wrong on every other.");
+    told(
+        &faults,
+        "Nothing half-built stands here: what is not done yet is a limit in README.md or a decision in \
+                   docs/decisions. A path of one machine is wrong on every other.",
+    );
 }
 
 /// Words in backticks.
@@ -446,7 +484,10 @@ fn the_tests_that_the_faults_name_exist() {
         }
     }
     assert!(names > 40, "docs/faults.md was not read: {names} names of tests");
-    told(&faults, "is named in docs/faults.md and is no test: a fault that nothing proves is to be said so there.");
+    told(
+        &faults,
+        "is named in docs/faults.md and is no test: a fault that nothing proves is to be said so there.",
+    );
 }
 
 #[test]
@@ -470,24 +511,30 @@ fn what_the_documents_point_at_exists() {
 fn the_commands_of_the_documents_exist() {
     let cli = read("src/cli.rs");
     let commands = cli.split_once("enum Command {").map_or("", |(_, rest)| rest);
+    // A variant stands alone on its line.
     let commands = commands.split("\n}").next().unwrap_or(commands).to_lowercase();
+    let commands: Vec<String> = commands
+        .lines()
+        .filter(|l| !l.trim_start().starts_with(['/', '#']))
+        .map(|l| word(l.trim()))
+        .collect();
     let mut faults = Vec::new();
     for path in ["README.md", "plugins/README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
-        for line in read(path).lines().filter(|line| !line.contains("tradehook:")) {
-            for rest in line.split("tradehook ").skip(1).chain(line.split("--release -- ").skip(1)) {
-                let name = word(rest);
-                let quoted = line.contains('`') || line.starts_with("tradehook") || line.starts_with("cargo run");
-                if quoted && looks_like_a_command(line, &name) && !commands.contains(&format!(" {name}(")) {
-                    faults.push(format!("{path}: tradehook {name}"));
+        let mut fenced = false;
+        for (number, line) in read(path).lines().enumerate() {
+            fenced ^= line.starts_with("```");
+            // In prose a command stands in backticks; "tradehook keeps" is none.
+            let prose = quoted(line).into_iter().filter(|part| part.starts_with("tradehook "));
+            let calls: Vec<&str> = if fenced { vec![line] } else { prose.collect() };
+            for call in calls {
+                let rest =
+                    call.strip_prefix("tradehook ").or_else(|| call.split_once("--release -- ").map(|c| c.1));
+                let Some(name) = rest.map(word) else { continue };
+                if !commands.contains(&name) {
+                    faults.push(format!("{path}:{}: tradehook {name}", number + 1));
                 }
             }
         }
     }
     told(&faults, "is no command of src/cli.rs.");
-}
-
-/// Prose also says "tradehook plugin"; a command stands in backticks or begins its line.
-fn looks_like_a_command(line: &str, name: &str) -> bool {
-    let quoted = line.contains(&format!("`tradehook {name}"));
-    !name.is_empty() && (quoted || line.starts_with("tradehook ") || line.starts_with("cargo run"))
 }
