@@ -52,6 +52,8 @@ pub struct FeedConfig {
     pub connect_spacing: Duration,
     /// A session shorter than this counts as a failure, not as one that lived.
     pub lived_after: Duration,
+    /// The largest frame and message that is accepted, in bytes; a trade is under 1 KiB.
+    pub max_message: usize,
     /// What is left of a ban that was in force when the process stopped.
     pub first_wait: Duration,
     /// The seed of the jitter.
@@ -69,6 +71,7 @@ impl Default for FeedConfig {
             backoff_max: Duration::from_secs(30),
             connect_spacing: Duration::from_secs(1),
             lived_after: Duration::from_secs(10),
+            max_message: 1 << 20,
             first_wait: Duration::ZERO,
             jitter_seed: fastrand::u64(..),
         }
@@ -99,7 +102,8 @@ pub async fn run<C: Connector, H: Handler>(
         attempt += 1;
         handler.session(SessionEvent::Connecting { attempt });
         backoff.connecting(Instant::now());
-        let connecting = timeout(config.connect_timeout, connect::establish(&mut connector));
+        let connecting =
+            timeout(config.connect_timeout, connect::establish(&mut connector, config.max_message));
         let cause = match until(&shutdown, connecting).await {
             None => return handler,
             Some(Err(_elapsed)) => Cause::Connect(ConnectError::Timeout),

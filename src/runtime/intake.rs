@@ -45,7 +45,8 @@ pub struct Intake {
     newest_ms: Vec<i64>,
     pending: Vec<Trade>,
     columns: Trades,
-    lost_since_ms: Option<i64>,
+    /// Since when trades may have been missed, and why.
+    lost: Option<(i64, GapCause)>,
     refused: Option<Verdict>,
     logged_at_ms: i64,
 }
@@ -54,7 +55,7 @@ impl Intake {
     /// Appends to `tape` what `subscription` asks for.
     #[must_use]
     pub fn new(tape: Arc<Tape>, status: Status, wall_ms: fn() -> i64, subscription: Subscription) -> Self {
-        Self::shared(tape, status, wall_ms, Arc::new(Mutex::new(subscription)), Arc::default())
+        Self::shared(tape, status, wall_ms, Arc::new(Mutex::new(subscription)), Arc::default(), None)
     }
 
     pub(super) fn shared(
@@ -63,6 +64,7 @@ impl Intake {
         wall_ms: fn() -> i64,
         subscription: Arc<Mutex<Subscription>>,
         pulse: Arc<Pulse>,
+        lost: Option<(i64, GapCause)>,
     ) -> Self {
         let names = tape.markets();
         Self {
@@ -76,7 +78,7 @@ impl Intake {
             newest_ms: Vec::new(),
             pending: Vec::new(),
             columns: Trades::default(),
-            lost_since_ms: None,
+            lost,
             refused: None,
             logged_at_ms: 0,
         }
@@ -115,8 +117,8 @@ impl Intake {
 
     fn append(&mut self) {
         let Some(since_ms) = self.pending.first().map(|trade| trade.received_at_ms) else { return };
-        if let Some(from_ms) = self.lost_since_ms.take() {
-            self.say_gap(from_ms, since_ms.max(from_ms));
+        if let Some((from_ms, cause)) = self.lost.take() {
+            self.say_gap(from_ms, since_ms.max(from_ms), cause);
         }
         let offsets = match self.tape.append_trades(&self.pending) {
             Ok(offsets) => offsets,
@@ -138,13 +140,14 @@ impl Intake {
         self.status.note_trades(&self.columns, &self.names);
         self.columns.clear();
         self.pending.clear();
+        self.status.feed().frame_at(since_ms);
     }
 
     /// [loss-is-said]
-    fn say_gap(&self, from_ms: i64, to_ms: i64) {
-        let gap = Gap { from_ms, to_ms, cause: GapCause::SessionLost, markets: Vec::new(), filled: false };
+    fn say_gap(&self, from_ms: i64, to_ms: i64, cause: GapCause) {
+        let gap = Gap { from_ms, to_ms, cause, markets: Vec::new(), filled: false };
         self.status.intake().note_gap(&gap);
-        warn!(from_ms, to_ms, "trades may have been missed while there was no session");
+        warn!(from_ms, to_ms, cause = cause.as_str(), "trades may have been missed");
         if let Err(error) = self.tape.append(&Entry::Gap(gap)) {
             error!(%error, "the gap is not on disk");
         }
@@ -165,7 +168,7 @@ impl Intake {
         self.pulse.live.store(false, Relaxed);
         self.status.feed().lost(now, cause, detail);
         if let Some(last_ms) = last_ms {
-            self.lost_since_ms.get_or_insert(last_ms);
+            self.lost.get_or_insert((last_ms, GapCause::SessionLost));
         }
     }
 }
@@ -236,8 +239,8 @@ impl Handler for Intake {
             SessionEvent::Live { attempt } => {
                 feed.live(now);
                 self.pulse.live.store(true, Relaxed);
-                if let Some(from_ms) = self.lost_since_ms.take() {
-                    self.say_gap(from_ms, now.max(from_ms));
+                if let Some((from_ms, cause)) = self.lost.take() {
+                    self.say_gap(from_ms, now.max(from_ms), cause);
                 }
                 info!(attempt, "connected and subscribed");
             }
