@@ -118,7 +118,7 @@ impl Policy {
     #[must_use]
     pub fn severity_of(&self, raised: &Raised) -> Severity {
         let of_rule =
-            || self.rules.get(&(raised.plugin.clone(), raised.rule.clone())).map(|rule| rule.severity);
+            || self.rules.get(&raised.plugin).and_then(|rules| rules.get(&raised.rule)).map(|r| r.severity);
         raised.severity.or_else(of_rule).unwrap_or(self.defaults.severity)
     }
 
