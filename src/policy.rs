@@ -117,8 +117,7 @@ impl Policy {
     /// How urgent an alert is: as it says itself, or as its rule does.
     #[must_use]
     pub fn severity_of(&self, raised: &Raised) -> Severity {
-        let of_rule =
-            || self.rules.get(&raised.plugin).and_then(|rules| rules.get(&raised.rule)).map(|r| r.severity);
+        let of_rule = || self.rules.get(&raised.plugin)?.get(&raised.rule).map(|rule| rule.severity);
         raised.severity.or_else(of_rule).unwrap_or(self.defaults.severity)
     }
 

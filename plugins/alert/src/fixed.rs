@@ -48,11 +48,24 @@ pub(crate) fn wide(exact: i128) -> Wide {
     Wide::new(exact, PRICE_SCALE)
 }
 
+/// The largest mantissa that `10^n` may multiply. Comparing with it is cheaper in wasm than a
+/// checked multiplication, which goes by 128 bits there.
+const ROOM: [u64; 9] = {
+    let mut table = [0u64; 9];
+    let mut i = 0;
+    while i < 9 {
+        table[i] = (i64::MAX / POW10[i]).unsigned_abs();
+        i += 1;
+    }
+    table
+};
+
 /// The value at scale 8, where it fits.
 #[inline]
 pub(crate) fn quick(value: Decimal) -> Option<i64> {
-    let more = 8u8.checked_sub(value.scale())?;
-    value.mantissa().checked_mul(*POW10.get(usize::from(more))?)
+    let more = usize::from(8u8.checked_sub(value.scale())?);
+    let fits = value.mantissa().unsigned_abs() <= *ROOM.get(more)?;
+    if fits { Some(value.mantissa().wrapping_mul(*POW10.get(more)?)) } else { None }
 }
 
 /// The largest integer at scale 8 that is not above `exact`.
@@ -78,9 +91,12 @@ pub(crate) fn approx(value: Decimal) -> f64 {
 /// Price times volume at scale 16; `None` when digits would be lost or it does not fit.
 #[inline]
 pub(crate) fn notional(price: Decimal, volume: Decimal) -> Option<i128> {
+    if let (Some(price), Some(volume)) = (quick(price), quick(volume)) {
+        return Some(i128::from(price) * i128::from(volume));
+    }
     let product = i128::from(price.mantissa()) * i128::from(volume.mantissa());
     let more = SUM_SCALE.checked_sub(price.scale() + volume.scale())?;
-    if more == 0 { Some(product) } else { product.checked_mul(i128::from(pow10(more))) }
+    product.checked_mul(i128::from(pow10(more)))
 }
 
 /// A volume at scale 16.
@@ -148,6 +164,29 @@ mod tests {
         check(97, 100, "-3");
         check(4, 3, "33.3333");
         assert_eq!(percent_change(1, 0), None);
+    }
+
+    /// [numbers-survive]
+    #[test]
+    fn the_short_way_and_the_long_way_are_the_same() {
+        let check = |price: &str, size: &str, expect: Option<&str>| {
+            let (price, size): (Decimal, Decimal) =
+                (price.parse().unwrap_or_default(), size.parse().unwrap_or_default());
+            let got = notional(price, size).map(|sum| Wide::new(sum, SUM_SCALE).to_string());
+            assert_eq!(got.as_deref(), expect, "{price} x {size}");
+            if let Some(near) = quick(price) {
+                assert_eq!(i128::from(near) * QUICK_UNIT, exact(price));
+            }
+        };
+        check("100000000", "0.00004999", Some("4999"));
+        check("0.00009372", "123456789012", Some("11570370.26620464"));
+        check("0.0005", "999999999999", Some("499999999.9995"));
+        check("92233720368.54775807", "1", Some("92233720368.54775807"));
+        check("922337203685.4775807", "1", Some("922337203685.4775807"));
+        check("9223372036854775807", "0.1", Some("922337203685477580.7"));
+        check("9223372036854775807", "9223372036854775807", None);
+        check("0.000000001", "0.00000001", None);
+        assert_eq!(quick("0.000000001".parse().unwrap_or_default()), None);
     }
 
     #[test]

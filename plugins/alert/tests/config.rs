@@ -232,3 +232,11 @@ fn all_mistakes_are_told_at_once() {
     ];
     assert_eq!(paths, expect);
 }
+
+#[test]
+fn the_example_in_the_readme_is_accepted() {
+    let readme = include_str!("../README.md");
+    let example = readme.split("```json").nth(1).and_then(|rest| rest.split("```").next());
+    assert!(example.is_some_and(|text| text.contains("btc-silent")), "the README has its example");
+    assert_eq!(faults(example.unwrap_or_default()), []);
+}
