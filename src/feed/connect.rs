@@ -27,8 +27,6 @@ use tokio_tungstenite::{
     },
 };
 
-/// The largest frame and message that are taken. The largest real ones are order books of 3 KiB.
-const MAX_MESSAGE: usize = 1 << 20;
 /// The library's default of 128 KiB is filled with zeros before each read, which costs more than
 /// the read.
 const READ_BUFFER: usize = 16 << 10;
@@ -116,11 +114,14 @@ impl std::error::Error for ConnectError {}
 pub(super) type Socket<S> = WebSocketStream<Meter<S>>;
 
 /// Opens a stream and performs the handshake on it.
-pub(super) async fn establish<C: Connector>(connector: &mut C) -> Result<Socket<C::Stream>, ConnectError> {
+pub(super) async fn establish<C: Connector>(
+    connector: &mut C,
+    max_message: usize,
+) -> Result<Socket<C::Stream>, ConnectError> {
     let stream = connector.open().await?;
     let request = connector.uri().into_client_request().map_err(|e| ConnectError::Url(e.to_string()))?;
     let (meter, handed_back) = Meter::new(stream);
-    match client_async_with_config(request, meter, Some(limits())).await {
+    match client_async_with_config(request, meter, Some(limits(max_message))).await {
         // The library leaves this check to its caller.
         Ok((_, response)) if response.headers().contains_key("sec-websocket-extensions") => {
             Err(ConnectError::Handshake("it uses an extension that was not offered".to_owned()))
@@ -136,10 +137,10 @@ pub(super) async fn establish<C: Connector>(connector: &mut C) -> Result<Socket<
 }
 
 /// Every limit of the WebSocket library, none at its default.
-fn limits() -> WebSocketConfig {
+fn limits(max_message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE))
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message))
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .max_write_buffer_size(MAX_WRITE_BUFFER)

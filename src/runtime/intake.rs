@@ -45,7 +45,8 @@ pub struct Intake {
     newest_ms: Vec<i64>,
     pending: Vec<Trade>,
     columns: Trades,
-    lost_since_ms: Option<i64>,
+    /// Since when nothing has come in, and why; said with the next that does.
+    lost: Option<(i64, GapCause)>,
     refused: Option<Verdict>,
     logged_at_ms: i64,
 }
@@ -54,17 +55,21 @@ impl Intake {
     /// Appends to `tape` what `subscription` asks for.
     #[must_use]
     pub fn new(tape: Arc<Tape>, status: Status, wall_ms: fn() -> i64, subscription: Subscription) -> Self {
-        Self::shared(tape, status, wall_ms, Arc::new(Mutex::new(subscription)), Arc::default())
+        let subscription = Arc::new(Mutex::new(subscription));
+        Self::shared(tape, status, wall_ms, subscription, Arc::default(), GapCause::Downtime)
     }
 
+    /// `cause` says why nothing has come in since the tape's last entry, if it has one.
     pub(super) fn shared(
         tape: Arc<Tape>,
         status: Status,
         wall_ms: fn() -> i64,
         subscription: Arc<Mutex<Subscription>>,
         pulse: Arc<Pulse>,
+        cause: GapCause,
     ) -> Self {
         let names = tape.markets();
+        let lost = tape.newest_ms().map(|since_ms| (since_ms, cause));
         Self {
             tape,
             status,
@@ -76,7 +81,7 @@ impl Intake {
             newest_ms: Vec::new(),
             pending: Vec::new(),
             columns: Trades::default(),
-            lost_since_ms: None,
+            lost,
             refused: None,
             logged_at_ms: 0,
         }
@@ -115,9 +120,7 @@ impl Intake {
 
     fn append(&mut self) {
         let Some(since_ms) = self.pending.first().map(|trade| trade.received_at_ms) else { return };
-        if let Some(from_ms) = self.lost_since_ms.take() {
-            self.say_gap(from_ms, since_ms.max(from_ms));
-        }
+        self.say_gap(since_ms);
         let offsets = match self.tape.append_trades(&self.pending) {
             Ok(offsets) => offsets,
             Err(TapeError::Degraded { offsets, source }) => {
@@ -141,10 +144,12 @@ impl Intake {
     }
 
     /// [loss-is-said]
-    fn say_gap(&self, from_ms: i64, to_ms: i64) {
-        let gap = Gap { from_ms, to_ms, cause: GapCause::SessionLost, markets: Vec::new(), filled: false };
+    fn say_gap(&mut self, to_ms: i64) {
+        let Some((from_ms, cause)) = self.lost.take() else { return };
+        let gap = Gap { from_ms, to_ms: to_ms.max(from_ms), cause, markets: Vec::new(), filled: false };
         self.status.intake().note_gap(&gap);
-        warn!(from_ms, to_ms, "trades may have been missed while there was no session");
+        let cause = cause.as_str();
+        warn!(from_ms, to_ms, cause, "trades may have been missed while there was no session");
         if let Err(error) = self.tape.append(&Entry::Gap(gap)) {
             error!(%error, "the gap is not on disk");
         }
@@ -165,7 +170,7 @@ impl Intake {
         self.pulse.live.store(false, Relaxed);
         self.status.feed().lost(now, cause, detail);
         if let Some(last_ms) = last_ms {
-            self.lost_since_ms.get_or_insert(last_ms);
+            self.lost.get_or_insert((last_ms, GapCause::SessionLost));
         }
     }
 }
@@ -236,9 +241,7 @@ impl Handler for Intake {
             SessionEvent::Live { attempt } => {
                 feed.live(now);
                 self.pulse.live.store(true, Relaxed);
-                if let Some(from_ms) = self.lost_since_ms.take() {
-                    self.say_gap(from_ms, now.max(from_ms));
-                }
+                self.say_gap(now);
                 info!(attempt, "connected and subscribed");
             }
             SessionEvent::Pong { at_ms, .. } => feed.pong_at(at_ms),

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     config::{Config, Refused},
+    entry::GapCause,
     feed::{self, ConnectError, FeedConfig, SystemClock, WallClock, WsConnector},
     outbox::{self, FileStore, MemoryStore, Store, StoreError},
     pipeline::Checkpoint,
@@ -203,7 +204,7 @@ impl Runtime {
             http,
             status_addr,
         };
-        runtime.feed = runtime.spawn_feed(connector);
+        runtime.feed = runtime.spawn_feed(connector, GapCause::Downtime);
         Ok(runtime)
     }
 
@@ -219,13 +220,14 @@ impl Runtime {
         &self.config
     }
 
-    fn spawn_feed(&self, connector: WsConnector) -> Task {
+    fn spawn_feed(&self, connector: WsConnector, missing: GapCause) -> Task {
         let intake = Intake::shared(
             Arc::clone(&self.tape),
             self.status.clone(),
             self.wall_ms,
             Arc::clone(&self.subscription),
             Arc::clone(&self.pulse),
+            missing,
         );
         let config = feed_config(&self.config);
         Task::spawn(|stop| async move {
@@ -275,7 +277,7 @@ impl Runtime {
             *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = subscription(&self.config);
             let next = self.spawn_nothing();
             std::mem::replace(&mut self.feed, next).end().await;
-            self.feed = self.spawn_feed(connector);
+            self.feed = self.spawn_feed(connector, GapCause::SessionLost);
         }
         let (plugins, channels) = (&self.config.plugins, &self.config.channels);
         self.status.retain(|kind, name| match kind {
@@ -492,6 +494,7 @@ fn feed_config(config: &Config) -> FeedConfig {
         connect_timeout: from.connect_timeout,
         backoff_min: from.backoff_min,
         backoff_max: from.backoff_max,
+        max_message: usize::try_from(from.max_message).unwrap_or(usize::MAX),
         ..FeedConfig::default()
     }
 }
