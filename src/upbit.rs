@@ -5,9 +5,10 @@
 //! 2018, and the tick of the REST interface. [`decode_ticks`] takes a page of ticks, and
 //! [`Subscription`] writes the one frame that asks for everything.
 //!
-//! Two readers stand behind it: one that knows the order of keys the venue sends (`wire`), and
-//! one that knows none (`object`). The first takes a frame only where it says what the second
-//! would say, so which of them read a trade cannot be seen.
+//! Three readers stand behind it: one that knows the order of keys the venue sends (`wire`), one
+//! that knows the usual spelling (`loose`), and one that expects nothing (`object`). The first two
+//! take a trade only where they say what the last would say, so which of them read it cannot be
+//! seen.
 //!
 //! Owns the venue's JSON. Knows neither sockets nor clocks: the time of receipt is handed in.
 //!
@@ -15,6 +16,7 @@
 
 mod event;
 mod list;
+mod loose;
 mod number;
 mod object;
 mod rest;

@@ -148,7 +148,7 @@ impl Default for Tape {
             dir: None,
             retain_age: Duration::from_secs(7 * 86_400),
             retain_size: 2 << 30,
-            memory: 32 << 20,
+            memory: 16 << 20,
             sync_interval: Duration::from_secs(1),
         }
     }

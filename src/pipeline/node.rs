@@ -20,9 +20,13 @@ use crate::plugin::{
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use strikes::{Strikes, Verdict};
 
-/// A snapshot is taken when the plugin has been told this many entries since the last: the most
-/// that a fresh instance is told again, and what bounds the memory for it (about 4 MB).
-const JOURNAL_ENTRIES: usize = 32_768;
+/// A snapshot is taken when the plugin has been told this many entries since the last and has done
+/// [`SNAPSHOT_WORTH`] times a snapshot's work, but at the latest after `JOURNAL_MAX`: the most that a
+/// fresh instance is told again, and what bounds the memory for it (some 120 bytes an entry).
+const JOURNAL_MIN: usize = 8_192;
+const JOURNAL_MAX: usize = 131_072;
+/// So a snapshot adds at most some 6 % to what a plugin costs anyway.
+const SNAPSHOT_WORTH: u64 = 16;
 
 /// What the operator is told of at most, between two looks.
 const MAX_INCIDENTS: usize = 64;
@@ -143,6 +147,9 @@ pub(super) struct Node {
     /// What was told since `saved`; kept only for plugins that have snapshots.
     journal: Vec<Told>,
     journal_entries: usize,
+    /// Work since the last snapshot, and of that snapshot, in fuel.
+    journal_fuel: u64,
+    snapshot_fuel: u64,
     strikes: Strikes,
     counts: Counts,
     incidents: Vec<Incident>,
@@ -158,6 +165,8 @@ impl Node {
             saved,
             journal: Vec::new(),
             journal_entries: 0,
+            journal_fuel: 0,
+            snapshot_fuel: 0,
             strikes: Strikes::default(),
             counts: Counts::default(),
             incidents: Vec::new(),
@@ -320,6 +329,7 @@ impl Node {
                 self.counts.memory_bytes = instance.memory_bytes();
                 let (fuel, ns) = instance.last_cost();
                 self.counts.fuel += fuel;
+                self.journal_fuel += fuel;
                 self.counts.call_ns += ns;
                 self.counts.call_ns_max = self.counts.call_ns_max.max(ns);
                 if let Told::Trades(batch) = told {
@@ -343,7 +353,8 @@ impl Node {
         }
         self.journal_entries += told.len();
         self.journal.push(told);
-        if self.journal_entries >= JOURNAL_ENTRIES {
+        let worth = self.journal_fuel >= self.snapshot_fuel.saturating_mul(SNAPSHOT_WORTH);
+        if self.journal_entries >= if worth { JOURNAL_MIN } else { JOURNAL_MAX } {
             self.snapshot(codes);
         }
     }
@@ -359,6 +370,7 @@ impl Node {
         let Some(instance) = self.instance.as_mut() else { return };
         match instance.snapshot() {
             Ok(state) => {
+                self.snapshot_fuel = instance.last_cost().0;
                 self.saved = SavedState { state_version: instance.manifest().state_version, state };
             }
             Err(fault) => {
@@ -375,6 +387,7 @@ impl Node {
         }
         self.journal.clear();
         self.journal_entries = 0;
+        self.journal_fuel = 0;
     }
 
     pub(super) fn save(&mut self, codes: &[Arc<str>]) -> SavedState {

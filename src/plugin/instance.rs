@@ -19,7 +19,8 @@ use tradehook_decimal::Wide;
 use wasmtime::component::{ComponentType, Instance as Guest, Lift, Linker, Lower, TypedFunc};
 use wasmtime::{Store, StoreContextMut, Trap};
 
-/// Starting may read a large configuration: a second, whatever the deadline of a call is.
+/// Starting may read a large configuration, and a snapshot may be large: a second, whatever the
+/// deadline of a call is.
 const START_DEADLINE: Duration = Duration::from_secs(1);
 const START_FUEL_FACTOR: u64 = 20;
 /// Lines a guest may log in one call, and the length of one; the rest is counted.
@@ -82,6 +83,7 @@ pub struct Instance {
     learn_markets: TypedFunc<(u32, Vec<Arc<str>>), ()>,
     snapshot: Option<TypedFunc<(), (Vec<u8>,)>>,
     markets_known: u32,
+    last_fuel: u64,
     last_ns: u64,
     dead: bool,
 }
@@ -116,6 +118,7 @@ impl Instance {
             limits: limits.clone(),
             manifest: Manifest::default(),
             markets_known: 0,
+            last_fuel: 0,
             last_ns: 0,
             dead: false,
         };
@@ -163,7 +166,7 @@ impl Instance {
     /// What the last call cost: instructions, about, and ns of wall time.
     #[must_use]
     pub fn last_cost(&self) -> (u64, u64) {
-        (self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or_default()), self.last_ns)
+        (self.last_fuel, self.last_ns)
     }
 
     /// What it logged since this was last asked, and how many lines were dropped.
@@ -233,7 +236,8 @@ impl Instance {
         let Some(func) = self.snapshot else { return Ok(None) };
         let wider = self.limits.snapshot_bytes.max(self.limits.host_call_bytes);
         self.store.set_hostcall_fuel(wider);
-        let taken = self.enter(|store| func.call(store, ()));
+        // What it costs grows with what the plugin remembers, not with a batch.
+        let taken = self.enter_for(START_DEADLINE, START_FUEL_FACTOR, |store| func.call(store, ()));
         self.store.set_hostcall_fuel(self.limits.host_call_bytes);
         let (bytes,) = taken?;
         let checked = (bytes.len() <= self.limits.snapshot_bytes).then_some(()).ok_or_else(|| {
@@ -262,9 +266,11 @@ impl Instance {
         if self.dead {
             return Err(Fault::Dead);
         }
-        arm(&mut self.store, deadline, self.limits.fuel.saturating_mul(fuel_factor));
+        let fuel = self.limits.fuel.saturating_mul(fuel_factor);
+        arm(&mut self.store, deadline, fuel);
         let started = Instant::now();
         let answer = call(&mut self.store);
+        self.last_fuel = fuel.saturating_sub(self.store.get_fuel().unwrap_or_default());
         self.last_ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         answer.map_err(|error| {
             self.dead = true;

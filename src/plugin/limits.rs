@@ -30,8 +30,9 @@ impl Default for Limits {
         Self {
             memory_bytes: 16 << 20,
             deadline: Duration::from_millis(50),
-            // About what a guest executes in the deadline on a slow core.
-            fuel: 50_000_000,
+            // About what a guest executes in twice the deadline: fuel ends what loops, the deadline
+            // what is slow for another reason.
+            fuel: 100_000_000,
             emissions: 1_000,
             emission_bytes: 64 << 10,
             host_call_bytes: 1 << 20,

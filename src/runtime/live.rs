@@ -9,7 +9,7 @@ use super::{
     intake::{Intake, Pulse},
     output::Output,
     plan::{self, Group, Plan},
-    worker::{self, Control, Running, Worker},
+    worker::{self, Control, Kept, Running, Worker},
 };
 use crate::{
     config::{Config, Refused},
@@ -318,13 +318,9 @@ impl Runtime {
         let mut whole = Checkpoint { offset: end, ..Checkpoint::default() };
         let mut policies = BTreeMap::new();
         for running in std::mem::take(&mut self.running) {
-            if let Ok(checkpoint) = running.thread.join() {
-                whole.plugins.extend(checkpoint.plugins);
-            }
-            if let Ok(Some(stored)) = self.store.checkpoint(&running.name)
-                && let Some(policy) = stored.policy
-            {
-                policies.insert(running.name, policy);
+            if let Ok(halted) = running.thread.join() {
+                whole.plugins.extend(halted.checkpoint.plugins);
+                policies.insert(running.name, halted.policy);
             }
         }
         Ok((whole, policies))
@@ -338,10 +334,9 @@ impl Runtime {
         self.running = still;
         for running in done {
             let name = running.name.clone();
-            let Ok(checkpoint) = running.thread.join() else { continue };
-            let policy = self.store.checkpoint(&name).ok().flatten().and_then(|stored| stored.policy);
-            let policies = policy.map(|p| (name.clone(), p)).into_iter().collect();
-            self.resume_only(&checkpoint, &policies, |group| group.name == name);
+            let Ok(halted) = running.thread.join() else { continue };
+            let policies = [(name.clone(), halted.policy)].into();
+            self.resume_only(&halted.checkpoint, &policies, |group| group.name == name);
         }
         ReloadError::Busy(busy)
     }
@@ -400,6 +395,8 @@ impl Runtime {
             store: Arc::clone(&self.store),
             status: self.status.clone(),
             control: Arc::default(),
+            kept: kept(&self.config),
+            said: 0,
         }
     }
 
@@ -514,6 +511,14 @@ fn subscription(config: &Config) -> Subscription {
     }
 }
 
+fn kept(config: &Config) -> Kept {
+    match (&config.state.dir, &config.tape.dir) {
+        (None, _) => Kept::Nothing,
+        (Some(_), None) => Kept::State,
+        (Some(_), Some(_)) => Kept::StateAndTape,
+    }
+}
+
 /// Every pipeline from its checkpoint, nothing running yet.
 fn prepare(
     config: &Config,
@@ -526,6 +531,7 @@ fn prepare(
     for group in groups {
         let stored = store.checkpoint(&group.name).map_err(StartError::Store)?;
         let mut checkpoint = stored.as_ref().map(worker::restored).unwrap_or_default();
+        let mut said = stored.as_ref().map(worker::said).unwrap_or_default();
         let same_tape = stored.as_ref().is_some_and(|s| s.tape_id == u128::from_le_bytes(tape.id()));
         if stored.is_some() && !same_tape {
             info!(pipeline = group.name, "this is another tape: state is kept, reading begins at its start");
@@ -533,8 +539,8 @@ fn prepare(
         // An offset belongs to one tape. A tape that lost its end in a power cut would give the
         // same offsets to other entries: it goes on behind the checkpoint instead.
         if !same_tape {
-            checkpoint.offset = tape.start();
-        } else if let Some(lost) = tape.advance_to(checkpoint.offset) {
+            (checkpoint.offset, said) = (tape.start(), 0);
+        } else if let Some(lost) = tape.advance_to(said) {
             warn!(
                 pipeline = group.name,
                 from = lost.start,
@@ -565,6 +571,8 @@ fn prepare(
                     store: Arc::clone(store),
                     status: status.clone(),
                     control: Arc::<Control>::default(),
+                    kept: kept(config),
+                    said,
                 });
             }
             Err(more) => errors.extend(more),

@@ -3,9 +3,12 @@
 //! An OS thread at low priority: guest code never runs on the async runtime, and what it costs it
 //! costs itself. A slow pipeline lags behind on the tape; nobody waits for it.
 //!
-//! What plugins said is committed with how far the pipeline has read and what it remembers, and
-//! only then delivered. Emissions of a few ms share a commit. A store that cannot be written stops
-//! the pipeline where it stands, until it can be: the tape keeps what comes meanwhile.
+//! What plugins said is committed before it is delivered, together with how far the pipeline has
+//! said what it had to say; emissions of a few ms share a commit. Where the tape outlives the
+//! process, what the plugins remember is committed every few seconds only: after a crash they are
+//! told again what came since, in silence, and stand where they stood. Where it does not, every
+//! commit holds it. A store that cannot be written stops the pipeline where it stands, until it can
+//! be: the tape keeps what comes meanwhile.
 //!
 //! Keeps: [fails-alone] [commit-is-atomic] [bounded]
 
@@ -34,8 +37,8 @@ use tracing::{debug, error, info, warn};
 pub(super) const BATCH: usize = 4096;
 /// How long emissions may wait for company in a commit, while there is more to read.
 const GROUP: Duration = Duration::from_millis(20);
-/// How long an offset without emissions may be behind in the store.
-const IDLE_COMMIT: Duration = Duration::from_secs(5);
+/// How old what the store has of the plugins may become.
+const FULL_COMMIT: Duration = Duration::from_secs(5);
 const WAIT: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_millis(500);
 /// Guests compete with nobody: measured best of the priorities tried.
@@ -66,6 +69,20 @@ impl Control {
     }
 }
 
+/// Beside the plugins' snapshots: how far emissions are committed. No plugin has this name.
+const SAID: &str = "~said";
+
+/// What outlives the process, and so what a commit has to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Nothing: deliveries only.
+    Nothing,
+    /// The state, but not the tape: everything, every time.
+    State,
+    /// Both: snapshots now and then.
+    StateAndTape,
+}
+
 /// What a pipeline's thread works with.
 pub(super) struct Worker {
     pub(super) pipeline: Pipeline,
@@ -74,13 +91,22 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn Store>,
     pub(super) status: Status,
     pub(super) control: Arc<Control>,
+    pub(super) kept: Kept,
+    /// What came before this offset of the tape was said by an earlier process.
+    pub(super) said: u64,
 }
 
 /// A thread that runs a pipeline; it yields where the pipeline stood when it stopped.
 pub(super) struct Running {
     pub(super) name: String,
     pub(super) control: Arc<Control>,
-    pub(super) thread: JoinHandle<Checkpoint>,
+    pub(super) thread: JoinHandle<Halted>,
+}
+
+/// Where a pipeline stood when it stopped.
+pub(super) struct Halted {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) policy: Vec<u8>,
 }
 
 impl Worker {
@@ -104,8 +130,10 @@ struct Loop {
     emitted: Vec<Emitted>,
     deliveries: Vec<Delivery>,
     pending_since: Option<Instant>,
-    committed_at: Instant,
-    committed_offset: u64,
+    /// Of the last commit that held what the plugins remember; none by this thread yet: the
+    /// store may have nothing of this pipeline, or something older than it was started from.
+    full_at: Option<Instant>,
+    full_offset: u64,
     clock_ms: i64,
 }
 
@@ -131,14 +159,14 @@ impl Loop {
             emitted: Vec::new(),
             deliveries: Vec::new(),
             pending_since: None,
-            committed_at: Instant::now(),
-            committed_offset: w.pipeline.next_offset(),
+            full_at: None,
+            full_offset: w.pipeline.next_offset(),
             clock_ms: 0,
             w,
         }
     }
 
-    fn run(mut self) -> Checkpoint {
+    fn run(mut self) -> Halted {
         if let Err(error) = rustix::process::setpriority_process(None, NICE) {
             debug!(%error, "the pipeline runs at normal priority");
         }
@@ -148,6 +176,9 @@ impl Loop {
             if left == 0 {
                 break;
             }
+            // What is told again in silence ends at an entry, not within a batch.
+            let silent = self.w.said.saturating_sub(self.reader.position());
+            let left = if silent > 0 { left.min(silent) } else { left };
             let max = usize::try_from(left).unwrap_or(BATCH).min(BATCH);
             match self.reader.next(max, &mut self.trades) {
                 Ok(next) => self.take(next),
@@ -175,8 +206,11 @@ impl Loop {
             Next::Trimmed { from, to } => self.missed(from, to, "retention overtook the pipeline"),
             Next::Damaged { from, to } => self.missed(from, to, "the tape is damaged"),
             Next::Empty => {
-                if self.pending_since.is_some() || self.committed_at.elapsed() >= IDLE_COMMIT {
-                    self.commit();
+                if self.pending_since.is_some() {
+                    self.commit(false);
+                }
+                if self.full_is_due() {
+                    self.commit(true);
                 }
                 self.show();
                 let _more = self.reader.wait(WAIT);
@@ -185,7 +219,7 @@ impl Loop {
         }
         self.judge();
         if self.pending_since.is_some_and(|since| since.elapsed() >= GROUP) {
-            self.commit();
+            self.commit(self.full_is_due());
         }
         self.seen.batches.add(1);
         self.show();
@@ -227,27 +261,60 @@ impl Loop {
         }
         self.w.output.take(&self.emitted, &mut self.deliveries, note_to(&self.w.status));
         self.emitted.clear();
+        if self.w.pipeline.next_offset() <= self.w.said {
+            self.deliveries.clear();
+            return;
+        }
         // Even an alert that goes nowhere has moved the policy: it is committed with it.
         self.pending_since.get_or_insert_with(Instant::now);
     }
 
-    /// [commit-is-atomic]
-    fn commit(&mut self) {
-        let checkpoint = self.w.pipeline.checkpoint();
-        let stored = outbox::Checkpoint {
-            pipeline: self.w.pipeline.name().to_owned(),
-            tape_id: u128::from_le_bytes(self.w.tape.id()),
-            offset: checkpoint.offset,
-            plugins: snapshots(&checkpoint),
-            policy: self.pending_since.map(|_| self.w.output.snapshot()),
+    /// [commit-is-atomic] `full` asks for what the plugins remember as well.
+    fn commit(&mut self, full: bool) {
+        let offset = self.w.pipeline.next_offset();
+        let full = match self.w.kept {
+            Kept::Nothing => false,
+            Kept::State => true,
+            Kept::StateAndTape => full || self.full_at.is_none(),
         };
-        if checkpoint.offset == self.committed_offset && self.pending_since.is_none() {
-            self.committed_at = Instant::now();
+        let news = full && (self.full_at.is_none() || offset != self.full_offset);
+        if full {
+            self.full_at = Some(Instant::now());
+        }
+        if self.pending_since.is_none() && !news {
             return;
         }
+        let mut stored = outbox::Checkpoint {
+            pipeline: self.w.pipeline.name().to_owned(),
+            tape_id: u128::from_le_bytes(self.w.tape.id()),
+            offset: self.full_offset,
+            plugins: Vec::new(),
+            policy: None,
+        };
+        if full {
+            let checkpoint = self.w.pipeline.checkpoint();
+            (stored.offset, stored.plugins) = (checkpoint.offset, snapshots(&checkpoint));
+            stored.policy = Some(self.w.output.snapshot());
+        }
+        if self.w.kept != Kept::Nothing {
+            let said = Snapshot { version: 0, bytes: offset.max(self.w.said).to_le_bytes().to_vec() };
+            stored.plugins.push((SAID.to_owned(), said));
+        }
+        self.store(&stored);
+        self.full_offset = stored.offset;
+        self.deliveries.clear();
+        self.pending_since = None;
+        self.seen.commits.add(1);
+    }
+
+    fn full_is_due(&self) -> bool {
+        self.full_at.is_none_or(|at| at.elapsed() >= FULL_COMMIT)
+    }
+
+    fn store(&self, stored: &outbox::Checkpoint) {
         let mut said = false;
         loop {
-            match self.w.store.commit(&stored, &self.deliveries) {
+            match self.w.store.commit(stored, &self.deliveries) {
                 Ok(done) => {
                     if done.overflowed > 0 {
                         error!(lost = done.overflowed, "the outbox is full, the oldest became dead letters");
@@ -271,22 +338,17 @@ impl Loop {
         if said {
             info!(pipeline = self.w.pipeline.name(), "the outbox is written again");
         }
-        self.deliveries.clear();
-        self.pending_since = None;
-        self.committed_at = Instant::now();
-        self.committed_offset = checkpoint.offset;
-        self.seen.commits.add(1);
     }
 
-    fn stop(mut self) -> Checkpoint {
+    fn stop(mut self) -> Halted {
         self.judge();
-        self.commit();
+        self.commit(true);
         self.show();
         for (plugin, _) in &self.plugins {
             plugin.set_state(PluginState::Stopped);
         }
         self.w.status.forget_heart(&format!("pipeline {}", self.w.pipeline.name()));
-        self.w.pipeline.checkpoint()
+        Halted { checkpoint: self.w.pipeline.checkpoint(), policy: self.w.output.snapshot() }
     }
 
     /// Numbers, incidents and the guests' own lines, for people.
@@ -369,10 +431,20 @@ fn snapshots(checkpoint: &Checkpoint) -> Vec<(String, Snapshot)> {
     checkpoint.plugins.iter().filter_map(snapshot).collect()
 }
 
+/// How far emissions are committed, of what the store kept.
+pub(super) fn said(stored: &outbox::Checkpoint) -> u64 {
+    let said = stored.plugins.iter().find(|(name, _)| name == SAID);
+    let bytes = said.and_then(|(_, snapshot)| snapshot.bytes.as_slice().try_into().ok());
+    bytes.map_or(stored.offset, u64::from_le_bytes)
+}
+
 /// What the store kept, as the pipeline takes it.
 pub(super) fn restored(stored: &outbox::Checkpoint) -> Checkpoint {
     let saved = |(name, snapshot): &(String, Snapshot)| {
         (name.clone(), SavedState { state_version: snapshot.version, state: Some(snapshot.bytes.clone()) })
     };
-    Checkpoint { offset: stored.offset, plugins: stored.plugins.iter().map(saved).collect() }
+    Checkpoint {
+        offset: stored.offset,
+        plugins: stored.plugins.iter().filter(|(name, _)| name != SAID).map(saved).collect(),
+    }
 }

@@ -3,8 +3,8 @@
 //! Keeps: [decode-is-total]
 
 use super::{
-    event::{Event, Reason},
-    object, wire,
+    event::{Event, Reason, TradeEvent},
+    loose, object, wire,
 };
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ pub(super) fn each<'a>(text: &'a str, received_at_ms: i64, sink: &mut impl FnMut
     let body = skip(text);
     match body.strip_prefix('[') {
         Some(list) => elements(list, received_at_ms, sink),
-        None => sink(match wire::trade(body.as_bytes(), received_at_ms) {
+        None => sink(match quick(body, received_at_ms) {
             Some((trade, rest)) if rest.iter().all(|b| SPACE.contains(&char::from(*b))) => {
                 Event::Trade(trade)
             }
@@ -47,12 +47,18 @@ fn elements<'a>(list: &'a str, received_at_ms: i64, sink: &mut impl FnMut(Event<
 
 /// The event of the first element, and what stands behind it.
 fn element(rest: &str, received_at_ms: i64) -> Option<(Event<'_>, &str)> {
-    if let Some((trade, behind)) = wire::trade(rest.as_bytes(), received_at_ms) {
+    if let Some((trade, behind)) = quick(rest, received_at_ms) {
         return Some((Event::Trade(trade), rest.get(rest.len() - behind.len()..)?));
     }
     let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
     let raw = values.next()?.ok()?;
     Some((object::event(raw.get(), received_at_ms), rest.get(values.byte_offset()..)?))
+}
+
+/// The trade at the start, where one of the readers in a hurry takes it.
+fn quick(text: &str, received_at_ms: i64) -> Option<(TradeEvent<'_>, &[u8])> {
+    let bytes = text.as_bytes();
+    wire::trade(bytes, received_at_ms).or_else(|| loose::trade(bytes, received_at_ms))
 }
 
 /// The white space that JSON allows.

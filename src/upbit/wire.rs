@@ -1,8 +1,8 @@
 //! The reader that expects the keys of a trade in the order in which the venue sends them.
 //!
 //! The order has changed over the years and may again; then every frame goes to the reader that
-//! expects none, at three times the price and to the same result. So this one never says what is
-//! wrong with a text: it takes a trade as a whole or leaves it.
+//! takes any, at more than twice the price and to the same result. So this one never says what is wrong with
+//! a text: it takes a trade as a whole or leaves it.
 //!
 //! Keeps: [decode-is-total] [numbers-survive]
 
@@ -154,7 +154,7 @@ fn best<K: Keys>(rest: &[u8]) -> Option<(Best, &[u8])> {
 
 /// The market code at the start, and what stands from its closing quote on.
 #[inline(always)]
-fn code(rest: &[u8]) -> Option<(&str, &[u8])> {
+pub(super) fn code(rest: &[u8]) -> Option<(&str, &[u8])> {
     let mut dash = None;
     for (i, byte) in rest.iter().take(MAX_CODE_LEN + 1).enumerate() {
         match byte {
