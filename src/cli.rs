@@ -112,8 +112,7 @@ fn colour() -> bool {
 
 /// Reads a configuration; its faults are drawn on standard error.
 fn load(file: &ConfigFile) -> Result<crate::config::Config, Exit> {
-    let loaded = crate::config::load(&file.config);
-    loaded.map_err(|refused| {
+    read(file).map_err(|refused| {
         if !file.config.exists() {
             return fail(
                 Exit::Config,
@@ -126,6 +125,11 @@ fn load(file: &ConfigFile) -> Result<crate::config::Config, Exit> {
         eprintln!("{}", refused.render(colour()));
         Exit::Config
     })
+}
+
+/// Reads a configuration; a refusal names the faults that plugins find in it as well.
+fn read(file: &ConfigFile) -> Result<crate::config::Config, crate::config::Refused> {
+    crate::config::load(&file.config).map_err(crate::runtime::Plan::look_further)
 }
 
 /// A runtime for tasks that only wait for sockets; plugins run on threads of their own.

@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         print_summary(&config, &plan);
         return Ok(());
     }
-    let faults = match crate::config::load(&arguments.file.config) {
+    let faults = match super::read(&arguments.file) {
         Ok(config) => plugins(&config).err().map(|refused| refused.faults).unwrap_or_default(),
         Err(refused) => refused.faults,
     };

@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 /// The job of the demo; its venue is filled in.
 const CONFIG: &str = include_str!("demo/config.toml");
 const VENUE: &str = "ws://127.0.0.1:0/websocket/v1";
+/// Where `tradehook venue` listens, for a copy of the configuration that is run by itself.
+const ALONE: &str = "ws://127.0.0.1:9777/websocket/v1";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -37,7 +39,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.show_config {
-        print!("{CONFIG}");
+        print!("{}", CONFIG.replace(VENUE, ALONE));
         return Ok(());
     }
     super::tokio_runtime()?.block_on(show(arguments))

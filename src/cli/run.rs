@@ -98,7 +98,7 @@ async fn live(arguments: &Arguments, config: Config) -> Outcome {
 }
 
 async fn reload(arguments: &Arguments, runtime: &mut Runtime) {
-    match config::load(&arguments.file.config) {
+    match super::read(&arguments.file) {
         Err(refused) => {
             error!("the configuration is not taken, the old one runs on:\n{}", refused.render(false))
         }

@@ -8,6 +8,7 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
+use super::Config;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
 
 /// Most faults that are kept of one file; beyond them only their number is.
@@ -46,13 +47,38 @@ pub struct Refused {
     pub faults: Vec<Fault>,
     pub(super) more: usize,
     pub(super) source: Source,
+    /// With defaults where a fault stands. `None` when nothing could be read, or all of it.
+    pub(super) rest: Option<Box<Config>>,
 }
 
 impl Refused {
     /// A refusal that concerns no place in a text.
     pub(super) fn unplaced(name: &str, message: String) -> Self {
         let fault = Fault { place: None, path: String::new(), message, help: None };
-        Self { faults: vec![fault], more: 0, source: Source::new(name, "") }
+        Self { faults: vec![fault], more: 0, source: Source::new(name, ""), rest: None }
+    }
+
+    /// What could be read of the file, with defaults where a fault stands: to look for more
+    /// faults in, never to be run.
+    #[must_use]
+    pub fn rest(&self) -> Option<&Config> {
+        self.rest.as_deref()
+    }
+
+    /// The same refusal with faults that were found in its rest. One at a place that is at fault
+    /// already, or around or within such a place, follows from that and is left out.
+    #[must_use]
+    pub fn with(mut self, found: Vec<Fault>) -> Self {
+        let known = self.faults.len();
+        for fault in found {
+            if !self.faults.iter().take(known).any(|f| is_within(&f.path, &fault.path)) {
+                self.faults.push(fault);
+            }
+        }
+        self.faults.sort_by_key(|f| f.place.as_ref().map_or(0, |p| p.span.start));
+        self.more += self.faults.len().saturating_sub(MAX_FAULTS);
+        self.faults.truncate(MAX_FAULTS);
+        self
     }
 
     /// Name of the file.
@@ -86,6 +112,13 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+/// Whether one of two paths of keys leads through the other.
+fn is_within(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    let rest = long.strip_prefix(short).filter(|_| !short.is_empty());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
 
 /// A text with a name, which knows its lines.
 #[derive(Clone, Debug)]

@@ -60,7 +60,7 @@ impl Config {
         faults.sort_by_key(|f| f.place.as_ref().map_or(0, |p| p.span.start));
         let more = faults.len().saturating_sub(MAX_FAULTS);
         faults.truncate(MAX_FAULTS);
-        Refused { faults, more, source: self.source.clone() }
+        Refused { faults, more, source: self.source.clone(), rest: None }
     }
 
     /// The warnings drawn at their places.

@@ -47,10 +47,11 @@ pub(super) fn resolve(text: &str, name: &str, base: &Path, outside: &dyn Outside
     let config = root(&walk, tree.get_ref());
     let Findings { faults, more, warnings, secrets } = walk.findings();
     let masked = source.masked(&secrets);
+    let config = Config { warnings, source: masked.clone(), ..config };
     if faults.is_empty() {
-        Ok(Config { warnings, source: masked, ..config })
+        Ok(config)
     } else {
-        Err(Refused { faults, more, source: masked })
+        Err(Refused { faults, more, source: masked, rest: Some(Box::new(config)) })
     }
 }
 
@@ -66,7 +67,7 @@ fn syntax(source: Source, errors: &[toml::de::Error]) -> Refused {
     if let Some(last) = faults.last_mut() {
         last.help = Some("what the keys say is checked once the whole file is TOML".into());
     }
-    Refused { faults, more: errors.len().saturating_sub(MAX_FAULTS), source }
+    Refused { faults, more: errors.len().saturating_sub(MAX_FAULTS), source, rest: None }
 }
 
 fn syntax_fault(source: &Source, error: &toml::de::Error) -> Fault {

@@ -20,7 +20,7 @@ pub(super) fn decode(name: &str, bytes: Vec<u8>) -> Result<String, Refused> {
             message: format!("byte 0x{byte:02x} is not UTF-8"),
             help: Some("save the file as UTF-8".into()),
         };
-        Refused { faults: vec![fault], more: 0, source }
+        Refused { faults: vec![fault], more: 0, source, rest: None }
     })
 }
 

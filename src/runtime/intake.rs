@@ -45,7 +45,7 @@ pub struct Intake {
     newest_ms: Vec<i64>,
     pending: Vec<Trade>,
     columns: Trades,
-    /// Since when trades may have been missed, and why.
+    /// Since when nothing has come in, and why; said with the next that does.
     lost: Option<(i64, GapCause)>,
     refused: Option<Verdict>,
     logged_at_ms: i64,
@@ -55,18 +55,21 @@ impl Intake {
     /// Appends to `tape` what `subscription` asks for.
     #[must_use]
     pub fn new(tape: Arc<Tape>, status: Status, wall_ms: fn() -> i64, subscription: Subscription) -> Self {
-        Self::shared(tape, status, wall_ms, Arc::new(Mutex::new(subscription)), Arc::default(), None)
+        let subscription = Arc::new(Mutex::new(subscription));
+        Self::shared(tape, status, wall_ms, subscription, Arc::default(), GapCause::Downtime)
     }
 
+    /// `cause` says why nothing has come in since the tape's last entry, if it has one.
     pub(super) fn shared(
         tape: Arc<Tape>,
         status: Status,
         wall_ms: fn() -> i64,
         subscription: Arc<Mutex<Subscription>>,
         pulse: Arc<Pulse>,
-        lost: Option<(i64, GapCause)>,
+        cause: GapCause,
     ) -> Self {
         let names = tape.markets();
+        let lost = tape.newest_ms().map(|since_ms| (since_ms, cause));
         Self {
             tape,
             status,
@@ -117,9 +120,7 @@ impl Intake {
 
     fn append(&mut self) {
         let Some(since_ms) = self.pending.first().map(|trade| trade.received_at_ms) else { return };
-        if let Some((from_ms, cause)) = self.lost.take() {
-            self.say_gap(from_ms, since_ms.max(from_ms), cause);
-        }
+        self.say_gap(since_ms);
         let offsets = match self.tape.append_trades(&self.pending) {
             Ok(offsets) => offsets,
             Err(TapeError::Degraded { offsets, source }) => {
@@ -140,14 +141,15 @@ impl Intake {
         self.status.note_trades(&self.columns, &self.names);
         self.columns.clear();
         self.pending.clear();
-        self.status.feed().frame_at(since_ms);
     }
 
     /// [loss-is-said]
-    fn say_gap(&self, from_ms: i64, to_ms: i64, cause: GapCause) {
-        let gap = Gap { from_ms, to_ms, cause, markets: Vec::new(), filled: false };
+    fn say_gap(&mut self, to_ms: i64) {
+        let Some((from_ms, cause)) = self.lost.take() else { return };
+        let gap = Gap { from_ms, to_ms: to_ms.max(from_ms), cause, markets: Vec::new(), filled: false };
         self.status.intake().note_gap(&gap);
-        warn!(from_ms, to_ms, cause = cause.as_str(), "trades may have been missed");
+        let cause = cause.as_str();
+        warn!(from_ms, to_ms, cause, "trades may have been missed while there was no session");
         if let Err(error) = self.tape.append(&Entry::Gap(gap)) {
             error!(%error, "the gap is not on disk");
         }
@@ -182,6 +184,7 @@ impl Handler for Intake {
         let intake = self.status.intake();
         intake.frames.add(1);
         intake.frame_bytes.add(payload.len() as u64);
+        self.status.feed().frame_at(received_at_ms);
         let mut verdict = Verdict::Continue;
         upbit::decode(payload, received_at_ms, &mut |event| match event {
             Event::Trade(trade) => self.trade(&trade),
@@ -239,9 +242,7 @@ impl Handler for Intake {
             SessionEvent::Live { attempt } => {
                 feed.live(now);
                 self.pulse.live.store(true, Relaxed);
-                if let Some((from_ms, cause)) = self.lost.take() {
-                    self.say_gap(from_ms, now.max(from_ms), cause);
-                }
+                self.say_gap(now);
                 info!(attempt, "connected and subscribed");
             }
             SessionEvent::Pong { at_ms, .. } => feed.pong_at(at_ms),

@@ -13,14 +13,13 @@ use super::{
 };
 use crate::{
     config::{Config, Refused},
-    entry::{Entry, GapCause},
+    entry::GapCause,
     feed::{self, ConnectError, FeedConfig, SystemClock, WallClock, WsConnector},
     outbox::{self, FileStore, MemoryStore, Store, StoreError},
     pipeline::Checkpoint,
     plugin::{Host, LoadError},
     status::{self, Status, StatusError},
-    tape::{Next, Tape, TapeConfig, TapeError},
-    trade::Trades,
+    tape::{Tape, TapeConfig, TapeError},
     upbit::{Format, Subscription},
 };
 use std::{
@@ -35,8 +34,6 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-/// Entries at the end of the tape among which one tells the time.
-const LAST_LOOK: u64 = 64;
 /// A segment is closed at this size, or at a quarter of what is retained.
 const SEGMENT_BYTES: u64 = 64 << 20;
 
@@ -181,7 +178,6 @@ impl Runtime {
         let connector = WsConnector::new(&config.feed.url).map_err(StartError::Venue)?;
         let listener = listen(config.status.listen).await?;
         let tape = Arc::new(Tape::open(tape_config(&config)).map_err(StartError::Tape)?);
-        let downtime = last_seen_ms(&tape).map(|at_ms| (at_ms, GapCause::Downtime));
         let store = open_store(&config)?;
         let wall_ms: fn() -> i64 = || SystemClock.now_ms();
         let workers = prepare(&config, &plan.groups, &tape, &store, &status)?;
@@ -214,7 +210,7 @@ impl Runtime {
             http,
             status_addr,
         };
-        runtime.feed = runtime.spawn_feed(connector, downtime);
+        runtime.feed = runtime.spawn_feed(connector, GapCause::Downtime);
         Ok(runtime)
     }
 
@@ -230,14 +226,14 @@ impl Runtime {
         &self.config
     }
 
-    fn spawn_feed(&self, connector: WsConnector, lost: Option<(i64, GapCause)>) -> Task {
+    fn spawn_feed(&self, connector: WsConnector, missing: GapCause) -> Task {
         let intake = Intake::shared(
             Arc::clone(&self.tape),
             self.status.clone(),
             self.wall_ms,
             Arc::clone(&self.subscription),
             Arc::clone(&self.pulse),
-            lost,
+            missing,
         );
         let config = feed_config(&self.config);
         Task::spawn(|stop| async move {
@@ -289,8 +285,7 @@ impl Runtime {
             *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = subscription(&self.config);
             let next = self.spawn_nothing();
             std::mem::replace(&mut self.feed, next).end().await;
-            let lost = last_seen_ms(&self.tape).map(|at_ms| (at_ms, GapCause::SessionLost));
-            self.feed = self.spawn_feed(connector, lost);
+            self.feed = self.spawn_feed(connector, GapCause::SessionLost);
         }
         let (plugins, channels) = (&self.config.plugins, &self.config.channels);
         self.status.retain(|kind, name| match kind {
@@ -530,21 +525,6 @@ fn subscription(config: &Config) -> Subscription {
             FrameFormat::SimpleList => Format::SimpleList,
         },
         ..Subscription::default()
-    }
-}
-
-/// When the tape last heard anything, ms since the Unix epoch: the time away began there.
-fn last_seen_ms(tape: &Tape) -> Option<i64> {
-    let end = tape.end();
-    let mut reader = tape.reader(end.saturating_sub(LAST_LOOK).max(tape.start()));
-    let (mut trades, mut seen) = (Trades::default(), None);
-    loop {
-        match reader.next(LAST_LOOK as usize, &mut trades).ok()? {
-            Next::Trades => seen = trades.received_at_ms.last().copied().or(seen),
-            Next::Entry(_, Entry::Tick(tick)) => seen = Some(tick.at_ms),
-            Next::Entry(..) | Next::Trimmed { .. } | Next::Damaged { .. } => {}
-            Next::Empty => return seen,
-        }
     }
 }
 

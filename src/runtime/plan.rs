@@ -45,11 +45,36 @@ impl Plan {
     /// # Errors
     /// Every fault, at its place in the file.
     pub fn new(config: &Config, host: &Host) -> Result<Self, Refused> {
+        let (plan, mut faults) = Self::gather(config, host, |_| false);
+        if faults.is_empty() {
+            return Ok(plan);
+        }
+        faults.extend(plan.start_faults(config));
+        Err(config.refuse(faults))
+    }
+
+    /// The same refusal, with what plugins and templates find wrong in the rest of the file.
+    #[must_use]
+    pub fn look_further(refused: Refused) -> Refused {
+        let Some(config) = refused.rest() else { return refused };
+        // A cache that does not open is a fault of the next start, not of this file's text.
+        let Ok(host) = Host::new(config.runtime.compile_cache.clone()) else { return refused };
+        let is_faulty = |name: &str| {
+            let mut paths = refused.faults.iter().filter_map(|f| f.path.strip_prefix("plugins."));
+            paths.any(|p| p.strip_prefix(name).is_some_and(|p| p.is_empty() || p.starts_with('.')))
+        };
+        let (plan, mut faults) = Self::gather(config, &host, is_faulty);
+        faults.extend(plan.start_faults(config));
+        refused.with(faults)
+    }
+
+    /// What can be loaded, and why the rest cannot; plugins that `skip` names are passed over.
+    fn gather(config: &Config, host: &Host, skip: impl Fn(&str) -> bool) -> (Self, Vec<Fault>) {
         let mut faults = Vec::new();
         let mut loaded: HashMap<&Code, Plugin> = HashMap::new();
         let mut groups: Vec<Group> = Vec::new();
         let mut place: HashMap<&str, (usize, usize)> = HashMap::new();
-        for entry in &config.plugins {
+        for entry in config.plugins.iter().filter(|entry| !skip(&entry.name)) {
             let plugin = match loaded.get(&entry.code) {
                 Some(plugin) => plugin.clone(),
                 None => match load(host, &entry.code) {
@@ -85,7 +110,7 @@ impl Plan {
             });
         }
         faults.extend(template_faults(config));
-        if faults.is_empty() { Ok(Self { groups }) } else { Err(config.refuse(faults)) }
+        (Self { groups }, faults)
     }
 
     /// SHA-256 of every plugin's code, in order.
@@ -100,9 +125,13 @@ impl Plan {
     /// # Errors
     /// Every fault that a plugin finds in its configuration, at its place in the file.
     pub fn check(&self, config: &Config) -> Result<(), Refused> {
-        let errors: Vec<StartError> =
-            self.groups.iter().filter_map(|group| group.start(None).err()).flatten().collect();
-        if errors.is_empty() { Ok(()) } else { Err(refuse(config, &errors)) }
+        let faults = self.start_faults(config);
+        if faults.is_empty() { Ok(()) } else { Err(config.refuse(faults)) }
+    }
+
+    fn start_faults(&self, config: &Config) -> Vec<Fault> {
+        let errors = self.groups.iter().filter_map(|group| group.start(None).err()).flatten();
+        errors.flat_map(|e| load_faults(config, &e.plugin, &e.error)).collect()
     }
 }
 

@@ -19,7 +19,7 @@ struct Config {
     every: u64,
 }
 
-struct Hostile {
+pub struct Hostile {
     config: Config,
     count: u64,
     hoard: Vec<Vec<u8>>,

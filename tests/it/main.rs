@@ -1,0 +1,19 @@
+//! The whole program as an operator meets it: its commands, its files, its port and its signals,
+//! against the stand-in venue.
+//!
+//! One binary, because linking takes longer than running. Whoever waits here waits for a condition,
+//! within one deadline for all ([`support::PATIENCE`]); no test judges speed. Ports are free ones.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod check;
+mod crash;
+mod demo;
+mod faults;
+mod hostile;
+mod live;
+mod plugin;
+mod readme;
+mod reload;
+mod replay;
+mod run;
+mod support;
