@@ -91,8 +91,7 @@ enum Ended {
 
 fn drive<'a>(replay: &mut Replay, mut out: Option<&mut (dyn Write + 'a)>) -> Result<(), Ended> {
     let progress = Progress::new(replay.progress().0);
-    loop {
-        let Some(deliveries) = replay.step(|_| {}).map_err(Ended::Recording)? else { break };
+    while let Some(deliveries) = replay.step(|_| {}).map_err(Ended::Recording)? {
         if let Some(out) = &mut out {
             for delivery in deliveries {
                 let end = if delivery.content == Content::Alert { "\n" } else { "" };

@@ -71,6 +71,7 @@ struct State {
 }
 
 type Answer<T> = TypedFunc<T, (Vec<Emission>,)>;
+type RestoreFunc = TypedFunc<(u32, Vec<u8>), (Result<(), String>,)>;
 
 /// A running guest.
 pub struct Instance {
@@ -133,11 +134,7 @@ impl Instance {
         Ok(instance)
     }
 
-    fn restore(
-        &mut self,
-        func: &TypedFunc<(u32, Vec<u8>), (Result<(), String>,)>,
-        from: Restore<'_>,
-    ) -> Result<(), LoadError> {
+    fn restore(&mut self, func: &RestoreFunc, from: Restore<'_>) -> Result<(), LoadError> {
         let args = (from.state_version, from.state.to_vec());
         let (answer,) = self
             .enter_for(START_DEADLINE, START_FUEL_FACTOR, |store| func.call(store, args))
@@ -160,7 +157,7 @@ impl Instance {
     /// Linear memory in use.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.store.data().meter.used_bytes
+        self.store.data().meter.in_use
     }
 
     /// What the last call cost: instructions, about, and ns of wall time.

@@ -47,24 +47,24 @@ const TABLE_ELEMENTS: usize = 10_000;
 /// Keeps the store's growth inside [`Limits`], and remembers whether it was refused.
 #[derive(Debug)]
 pub(super) struct Meter {
-    memory_bytes: usize,
-    pub(super) used_bytes: usize,
+    limit: usize,
+    pub(super) in_use: usize,
     pub(super) refused: bool,
 }
 
 impl Meter {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { memory_bytes: limits.memory_bytes, used_bytes: 0, refused: false }
+        Self { limit: limits.memory_bytes, in_use: 0, refused: false }
     }
 }
 
 impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         // Several small memories count together: a component may hold more than one.
-        let total = self.used_bytes.saturating_add(desired.saturating_sub(current));
-        let allowed = total <= self.memory_bytes;
+        let total = self.in_use.saturating_add(desired.saturating_sub(current));
+        let allowed = total <= self.limit;
         if allowed {
-            self.used_bytes = total;
+            self.in_use = total;
         }
         self.refused |= !allowed;
         Ok(allowed)
