@@ -147,7 +147,7 @@ fn every_key_of_the_shipped_file_stands_at_its_default() {
         assert!(accepted(&without).same_job(&whole), "the shipped file is not at the default: {line}");
         checked += 1;
     }
-    assert!(checked > 30, "only {checked} keys were checked");
+    assert!(checked >= 30, "only {checked} keys were checked");
 }
 
 #[test]

@@ -2,7 +2,10 @@
 //!
 //! Keeps: [one-way] [named-means-required] [bounded]
 
+mod error;
 mod sinks;
+
+pub use error::{ReloadError, StartError};
 
 use super::{
     clockwork,
@@ -14,17 +17,17 @@ use super::{
 use crate::{
     config::{Config, Refused},
     entry::GapCause,
-    feed::{self, ConnectError, FeedConfig, SystemClock, WallClock, WsConnector},
-    outbox::{self, FileStore, MemoryStore, Store, StoreError},
+    feed::{self, FeedConfig, SystemClock, WallClock, WsConnector},
+    outbox::{self, FileStore, MemoryStore, Store},
     pipeline::Checkpoint,
-    plugin::{Host, LoadError},
+    plugin::Host,
     status::{self, Status, StatusError},
-    tape::{Tape, TapeConfig, TapeError},
+    tape::{Tape, TapeConfig},
     upbit::{Format, Subscription},
 };
 use std::{
     collections::BTreeMap,
-    fmt, io,
+    io,
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -43,73 +46,6 @@ pub struct Options {
     /// Whether something else writes to the terminal: the `stdout` channel is silent then.
     pub quiet_stdout: bool,
 }
-
-/// Why the job does not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// The configuration, or a plugin named in it.
-    Refused(Refused),
-    /// The tape.
-    Tape(TapeError),
-    /// The checkpoints and the outbox.
-    Store(StoreError),
-    /// The plugin engine.
-    Engine(LoadError),
-    /// The venue's address.
-    Venue(ConnectError),
-    /// The status port.
-    Listen(SocketAddr, io::Error),
-    /// What was remembered does not fit what is configured.
-    State(String),
-    /// A thread.
-    Thread(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(refused) => f.write_str(&refused.render(false)),
-            Self::Tape(error) => write!(f, "the tape does not open: {error}"),
-            Self::Store(error) => write!(f, "the state does not open: {error}"),
-            Self::Engine(error) => write!(f, "{error}"),
-            Self::Venue(error) => write!(f, "feed.url: {error}"),
-            Self::Listen(at, error) => write!(f, "status.listen: cannot listen on {at}: {error}"),
-            Self::State(why) => f.write_str(why),
-            Self::Thread(error) => write!(f, "no thread for a pipeline: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-/// Why a new configuration was not taken; the old one runs on.
-#[derive(Debug)]
-pub enum ReloadError {
-    /// It, or a plugin named in it, has faults.
-    Refused(Refused),
-    /// These sections take effect at a start only.
-    NeedsRestart(Vec<&'static str>),
-    /// A pipeline did not come to a stop in time.
-    Busy(String),
-}
-
-impl fmt::Display for ReloadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(refused) => f.write_str(&refused.render(false)),
-            Self::NeedsRestart(sections) => {
-                write!(
-                    f,
-                    "changes of {} take effect at a restart only; nothing of the new file was taken",
-                    sections.join(", ")
-                )
-            }
-            Self::Busy(name) => write!(f, "pipeline `{name}` lags too far behind to be changed now"),
-        }
-    }
-}
-
-impl std::error::Error for ReloadError {}
 
 /// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

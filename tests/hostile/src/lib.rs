@@ -19,6 +19,7 @@ struct Config {
     every: u64,
 }
 
+/// What misbehaves.
 pub struct Hostile {
     config: Config,
     count: u64,
