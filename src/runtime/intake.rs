@@ -1,9 +1,12 @@
 //! The feed's handler: frames to trades on the tape.
 //!
 //! Decodes each frame and appends a whole batch of frames at once. Says a gap on the tape whenever
-//! a session was lost, and marks trades that come in behind a later one of their market.
+//! a session was lost, marks trades that come in behind a later one of their market, and leaves out
+//! the trade that a subscription repeats.
 //!
 //! Keeps: [one-way] [time-enters-once] [loss-is-said] [decode-is-total]
+
+mod known;
 
 use crate::{
     entry::{Entry, Gap, GapCause},
@@ -11,9 +14,10 @@ use crate::{
     market::{MarketId, Markets},
     status::Status,
     tape::{Tape, TapeError},
-    trade::{Flags, Trade, Trades},
+    trade::{Trade, Trades},
     upbit::{self, Event, Subscription, TradeEvent},
 };
+use known::Known;
 use std::{
     collections::HashMap,
     sync::{
@@ -42,7 +46,7 @@ pub struct Intake {
     pulse: Arc<Pulse>,
     ids: HashMap<Box<str>, MarketId>,
     names: Arc<Markets>,
-    newest_ms: Vec<i64>,
+    known: Known,
     pending: Vec<Trade>,
     columns: Trades,
     /// Since when nothing has come in, and why; said with the next that does.
@@ -70,7 +74,9 @@ impl Intake {
     ) -> Self {
         let names = tape.markets();
         let lost = tape.newest_ms().map(|since_ms| (since_ms, cause));
+        let known = Known::from_tape(&tape);
         Self {
+            known,
             tape,
             status,
             wall_ms,
@@ -78,7 +84,6 @@ impl Intake {
             pulse,
             ids: HashMap::new(),
             names,
-            newest_ms: Vec::new(),
             pending: Vec::new(),
             columns: Trades::default(),
             lost,
@@ -103,19 +108,10 @@ impl Intake {
                 }
             },
         };
-        let at = market.0 as usize;
-        if self.newest_ms.len() <= at {
-            self.newest_ms.resize(at + 1, i64::MIN);
+        match self.known.note(market, event.sequential_id, event.traded_at_ms, event.snapshot) {
+            Some(flags) => self.pending.push(event.to_trade(market, flags)),
+            None => self.status.intake().duplicates.add(1),
         }
-        let mut flags = Flags::default();
-        if let Some(newest) = self.newest_ms.get_mut(at) {
-            if event.traded_at_ms < *newest {
-                flags = flags.with(Flags::LATE);
-            } else {
-                *newest = event.traded_at_ms;
-            }
-        }
-        self.pending.push(event.to_trade(market, flags));
     }
 
     fn append(&mut self) {
