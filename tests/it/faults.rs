@@ -47,7 +47,7 @@ fn every_loss_of_the_connection_is_a_gap_and_the_trades_flow_again() {
     let status = port.until("a session without pongs given up", |s| losses(s, "pong_timeout") > 0);
     assert!(number(&status, "/feed/last_frame_ms") > 0, "{status}");
     venue.clear_faults();
-    let sessions = recovers(port, sessions);
+    let mut sessions = recovers(port, sessions);
 
     for refusal in [Refusal::unavailable(Duration::from_secs(2)), Refusal::too_many(Duration::from_secs(2))] {
         let code = refusal.status;
@@ -57,8 +57,8 @@ fn every_loss_of_the_connection_is_a_gap_and_the_trades_flow_again() {
         let status = port.until(&format!("a {code}"), |s| losses(s, "status") > before);
         assert_eq!(port.get("/readyz").map(|(code, _)| code), Some(503), "{status}");
         assert_eq!(port.get("/healthz").map(|(code, _)| code), Some(200), "it is alive, and tries again");
+        sessions = recovers(port, sessions);
     }
-    recovers(port, sessions);
 
     let status = port.status();
     let said = number(&status, "/intake/gaps/open/session_lost");
