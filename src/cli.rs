@@ -3,7 +3,8 @@
 //! Owns argument parsing, printing and exit codes. Results go to standard output, everything else
 //! to standard error. Does no work of its own.
 //!
-//! Exit codes: 0 clean, 64 wrong usage, 69 something needed is not there, 74 output or state could
+//! Exit codes: 0 clean, 64 wrong usage, 69 something needed is not there, 70 a
+//! part of the running job ended that should not have, 74 output or state could
 //! not be written, 78 the configuration or a plugin was refused, 101 a bug of ours.
 
 mod check;
@@ -24,6 +25,7 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 pub(crate) enum Exit {
     Usage = 64,
     Unavailable = 69,
+    Bug = 70,
     Output = 74,
     Config = 78,
 }

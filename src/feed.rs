@@ -52,10 +52,10 @@ pub struct FeedConfig {
     pub connect_spacing: Duration,
     /// A session shorter than this counts as a failure, not as one that lived.
     pub lived_after: Duration,
+    /// The largest frame and message that is accepted, in bytes; a trade is under 1 KiB.
+    pub max_message: usize,
     /// What is left of a ban that was in force when the process stopped.
     pub first_wait: Duration,
-    /// The largest frame and message that are taken, in bytes.
-    pub max_message: usize,
     /// The seed of the jitter.
     pub jitter_seed: u64,
 }
@@ -71,9 +71,8 @@ impl Default for FeedConfig {
             backoff_max: Duration::from_secs(30),
             connect_spacing: Duration::from_secs(1),
             lived_after: Duration::from_secs(10),
-            first_wait: Duration::ZERO,
-            // The largest real ones are order books of 3 KiB.
             max_message: 1 << 20,
+            first_wait: Duration::ZERO,
             jitter_seed: fastrand::u64(..),
         }
     }

@@ -5,9 +5,9 @@
 //! hands out the lines of the former; it does not know what a line says: the caller decodes. A
 //! tape is read by the tape's own reader.
 //!
-//! In a replay nobody reads the wall clock: see [`received_at_ms`]. No ticks are made up either.
-//! A recording of trades has no other clock than its trades, so what waits for time to pass waits
-//! for the next trade; a tape has its own recorded ticks, and they are replayed as they stand.
+//! In a replay nobody reads the wall clock: see [`received_at_ms`]. A recording of trades has no
+//! other clock than its trades; the runtime puts a tick at each of their whole seconds. A tape has
+//! its own recorded ticks, and they are replayed as they stand.
 //!
 //! Memory does not grow with the recording: one buffer, and one line of at most 1 MiB.
 //!

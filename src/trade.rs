@@ -66,7 +66,7 @@ pub struct Trade {
     pub price: Decimal,
     /// In the base currency; greater than nought.
     pub volume: Decimal,
-    /// Unique within its market, not an order (PROTOCOL 1.9); beyond 2^53.
+    /// Unique within its market, not an order; 17 digits since 2023, beyond 2^53.
     pub sequential_id: u64,
     /// When the venue matched it, ms since the Unix epoch.
     pub traded_at_ms: i64,

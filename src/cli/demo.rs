@@ -70,7 +70,7 @@ async fn show(arguments: &Arguments) -> Outcome {
     runtime.stop().await;
     let snapshot = status.snapshot();
     println!(
-        "{} trades, {} alerts and {} records in {:.0} s, with nothing lost: `tradehook plugin new NAME` begins a plugin of your own",
+        "{} trades, {} alerts and {} records in {:.0} s. `tradehook plugin new NAME` begins a plugin of your own",
         view::grouped(&snapshot.intake.trades.to_string()),
         snapshot.plugins.iter().map(|p| p.alerts).sum::<u64>(),
         snapshot.plugins.iter().map(|p| p.records).sum::<u64>(),

@@ -66,8 +66,20 @@ async fn live(arguments: &Arguments, config: Config) -> Outcome {
     if let Some(at) = runtime.status_addr() {
         info!("health and metrics on http://{at}/");
     }
-    while let Wanted::Reload = signals.next().await {
-        reload(arguments, &mut runtime).await;
+    let mut ending = Ok(());
+    loop {
+        tokio::select! {
+            wanted = signals.next() => match wanted {
+                Wanted::Reload => reload(arguments, &mut runtime).await,
+                Wanted::End => break,
+            },
+            what = runtime.broken() => {
+                // Whatever supervises the process starts it again, from its checkpoints.
+                error!("{what} ended by itself, which is a bug; the job stops");
+                ending = Err(Exit::Bug);
+                break;
+            }
+        }
     }
     info!("stopping; a second signal ends it at once");
     let stopped = tokio::select! {
@@ -82,7 +94,7 @@ async fn live(arguments: &Arguments, config: Config) -> Outcome {
         warn!(undelivered = stopped.undelivered, "deliveries stay in the outbox");
     }
     info!(drained = stopped.drained, "stopped");
-    Ok(())
+    ending
 }
 
 async fn reload(arguments: &Arguments, runtime: &mut Runtime) {

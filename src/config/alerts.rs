@@ -27,11 +27,10 @@ pub(super) fn read(mut s: Section<'_>, rules: Option<&Item<'_>>, known: &Known<'
     let d = Alerts::default();
     let enabled = s.or("enabled", d.enabled, Item::boolean);
     let lateness = s.or("lateness", d.lateness, |i| i.duration(ms(0, 3_600_000)));
-    let max_alert_age = s.or("max_alert_age", d.max_alert_age, |i| i.duration(ms(1000, 30 * DAY)));
     let defaults = defaults(s.sub("defaults"), known);
     s.finish();
     let (rules, conditions) = rules.map(|item| read_rules(item, &defaults, known)).unwrap_or_default();
-    (Alerts { enabled, lateness, max_alert_age, defaults, rules }, conditions)
+    (Alerts { enabled, lateness, defaults, rules }, conditions)
 }
 
 fn defaults(mut s: Section<'_>, known: &Known<'_>) -> AlertDefaults {

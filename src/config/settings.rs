@@ -148,7 +148,7 @@ impl Default for Tape {
             dir: None,
             retain_age: Duration::from_secs(7 * 86_400),
             retain_size: 2 << 30,
-            memory: 16 << 20,
+            memory: 8 << 20,
             sync_interval: Duration::from_secs(1),
         }
     }
@@ -338,8 +338,6 @@ pub struct Alerts {
     pub enabled: bool,
     /// How late a trade may be and still count.
     pub lateness: Duration,
-    /// An alert older than this when it is raised is not sent.
-    pub max_alert_age: Duration,
     /// For alerts of plugins that belong to no rule; rules have these filled in.
     pub defaults: AlertDefaults,
     /// The rules, in the order of the file: rule `n` is `/rules/n` in the plugin's settings.
@@ -351,7 +349,6 @@ impl Default for Alerts {
         Self {
             enabled: true,
             lateness: Duration::from_secs(2),
-            max_alert_age: Duration::from_secs(300),
             defaults: AlertDefaults::default(),
             rules: Vec::new(),
         }

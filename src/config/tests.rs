@@ -1,3 +1,4 @@
+//! Every kind of mistake as a fixture with its drawn faults, and the shipped file itself.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{

@@ -45,7 +45,7 @@ pub struct Intake {
     newest_ms: Vec<i64>,
     pending: Vec<Trade>,
     columns: Trades,
-    /// Since when nothing has come in, and why; said with the next that does.
+    /// Since when trades may have been missed, and why.
     lost: Option<(i64, GapCause)>,
     refused: Option<Verdict>,
     logged_at_ms: i64,
@@ -55,21 +55,18 @@ impl Intake {
     /// Appends to `tape` what `subscription` asks for.
     #[must_use]
     pub fn new(tape: Arc<Tape>, status: Status, wall_ms: fn() -> i64, subscription: Subscription) -> Self {
-        let subscription = Arc::new(Mutex::new(subscription));
-        Self::shared(tape, status, wall_ms, subscription, Arc::default(), GapCause::Downtime)
+        Self::shared(tape, status, wall_ms, Arc::new(Mutex::new(subscription)), Arc::default(), None)
     }
 
-    /// `cause` says why nothing has come in since the tape's last entry, if it has one.
     pub(super) fn shared(
         tape: Arc<Tape>,
         status: Status,
         wall_ms: fn() -> i64,
         subscription: Arc<Mutex<Subscription>>,
         pulse: Arc<Pulse>,
-        cause: GapCause,
+        lost: Option<(i64, GapCause)>,
     ) -> Self {
         let names = tape.markets();
-        let lost = tape.newest_ms().map(|since_ms| (since_ms, cause));
         Self {
             tape,
             status,
@@ -120,7 +117,9 @@ impl Intake {
 
     fn append(&mut self) {
         let Some(since_ms) = self.pending.first().map(|trade| trade.received_at_ms) else { return };
-        self.say_gap(since_ms);
+        if let Some((from_ms, cause)) = self.lost.take() {
+            self.say_gap(from_ms, since_ms.max(from_ms), cause);
+        }
         let offsets = match self.tape.append_trades(&self.pending) {
             Ok(offsets) => offsets,
             Err(TapeError::Degraded { offsets, source }) => {
@@ -141,15 +140,14 @@ impl Intake {
         self.status.note_trades(&self.columns, &self.names);
         self.columns.clear();
         self.pending.clear();
+        self.status.feed().frame_at(since_ms);
     }
 
     /// [loss-is-said]
-    fn say_gap(&mut self, to_ms: i64) {
-        let Some((from_ms, cause)) = self.lost.take() else { return };
-        let gap = Gap { from_ms, to_ms: to_ms.max(from_ms), cause, markets: Vec::new(), filled: false };
+    fn say_gap(&self, from_ms: i64, to_ms: i64, cause: GapCause) {
+        let gap = Gap { from_ms, to_ms, cause, markets: Vec::new(), filled: false };
         self.status.intake().note_gap(&gap);
-        let cause = cause.as_str();
-        warn!(from_ms, to_ms, cause, "trades may have been missed while there was no session");
+        warn!(from_ms, to_ms, cause = cause.as_str(), "trades may have been missed");
         if let Err(error) = self.tape.append(&Entry::Gap(gap)) {
             error!(%error, "the gap is not on disk");
         }
@@ -242,7 +240,9 @@ impl Handler for Intake {
             SessionEvent::Live { attempt } => {
                 feed.live(now);
                 self.pulse.live.store(true, Relaxed);
-                self.say_gap(now);
+                if let Some((from_ms, cause)) = self.lost.take() {
+                    self.say_gap(from_ms, now.max(from_ms), cause);
+                }
                 info!(attempt, "connected and subscribed");
             }
             SessionEvent::Pong { at_ms, .. } => feed.pong_at(at_ms),

@@ -13,13 +13,14 @@ use super::{
 };
 use crate::{
     config::{Config, Refused},
-    entry::GapCause,
+    entry::{Entry, GapCause},
     feed::{self, ConnectError, FeedConfig, SystemClock, WallClock, WsConnector},
     outbox::{self, FileStore, MemoryStore, Store, StoreError},
     pipeline::Checkpoint,
     plugin::{Host, LoadError},
     status::{self, Status, StatusError},
-    tape::{Tape, TapeConfig, TapeError},
+    tape::{Next, Tape, TapeConfig, TapeError},
+    trade::Trades,
     upbit::{Format, Subscription},
 };
 use std::{
@@ -34,6 +35,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+/// Entries at the end of the tape among which one tells the time.
+const LAST_LOOK: u64 = 64;
 /// A segment is closed at this size, or at a quarter of what is retained.
 const SEGMENT_BYTES: u64 = 64 << 20;
 
@@ -132,6 +135,8 @@ pub struct Runtime {
     subscription: Arc<Mutex<Subscription>>,
     pulse: Arc<Pulse>,
     running: Vec<Running>,
+    /// Of the plugins' files, in order.
+    digests: Vec<String>,
     feed: Task,
     clockwork: Task,
     sender: Task,
@@ -153,6 +158,9 @@ impl Task {
     }
 
     async fn end(self) {
+        if self.handle.is_finished() {
+            return;
+        }
         self.stop.cancel();
         if let Err(error) = self.handle.await
             && error.is_panic()
@@ -173,6 +181,7 @@ impl Runtime {
         let connector = WsConnector::new(&config.feed.url).map_err(StartError::Venue)?;
         let listener = listen(config.status.listen).await?;
         let tape = Arc::new(Tape::open(tape_config(&config)).map_err(StartError::Tape)?);
+        let downtime = last_seen_ms(&tape).map(|at_ms| (at_ms, GapCause::Downtime));
         let store = open_store(&config)?;
         let wall_ms: fn() -> i64 = || SystemClock.now_ms();
         let workers = prepare(&config, &plan.groups, &tape, &store, &status)?;
@@ -199,12 +208,13 @@ impl Runtime {
             subscription,
             pulse,
             running,
+            digests: plan.digests(),
             clockwork,
             sender,
             http,
             status_addr,
         };
-        runtime.feed = runtime.spawn_feed(connector, GapCause::Downtime);
+        runtime.feed = runtime.spawn_feed(connector, downtime);
         Ok(runtime)
     }
 
@@ -220,14 +230,14 @@ impl Runtime {
         &self.config
     }
 
-    fn spawn_feed(&self, connector: WsConnector, missing: GapCause) -> Task {
+    fn spawn_feed(&self, connector: WsConnector, lost: Option<(i64, GapCause)>) -> Task {
         let intake = Intake::shared(
             Arc::clone(&self.tape),
             self.status.clone(),
             self.wall_ms,
             Arc::clone(&self.subscription),
             Arc::clone(&self.pulse),
-            missing,
+            lost,
         );
         let config = feed_config(&self.config);
         Task::spawn(|stop| async move {
@@ -241,10 +251,6 @@ impl Runtime {
     /// # Errors
     /// Why the old configuration runs on.
     pub async fn reload(&mut self, config: Config) -> Result<(), ReloadError> {
-        if config.same_job(&self.config) {
-            info!("the configuration says what it said before");
-            return Ok(());
-        }
         let fixed = self.needs_restart(&config);
         if !fixed.is_empty() {
             return Err(ReloadError::NeedsRestart(fixed));
@@ -254,6 +260,11 @@ impl Runtime {
             ReloadError::Refused(config.refuse(vec![fault]))
         })?;
         let plan = Plan::new(&config, &self.host).map_err(ReloadError::Refused)?;
+        // A plugin's file may have changed behind the same path.
+        if config.same_job(&self.config) && plan.digests() == self.digests {
+            info!("the configuration and its plugins are what they were before");
+            return Ok(());
+        }
         plan.check(&config).map_err(ReloadError::Refused)?;
 
         let (checkpoints, policies) = self.halt().await?;
@@ -271,13 +282,15 @@ impl Runtime {
             Err(error) => error!(%error, "no thread for a pipeline"),
         }
         self.swap_sender(&config).await;
+        self.digests = plan.digests();
         let feed_changed = config.feed != self.config.feed;
         self.config = config;
         if feed_changed {
             *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = subscription(&self.config);
             let next = self.spawn_nothing();
             std::mem::replace(&mut self.feed, next).end().await;
-            self.feed = self.spawn_feed(connector, GapCause::SessionLost);
+            let lost = last_seen_ms(&self.tape).map(|at_ms| (at_ms, GapCause::SessionLost));
+            self.feed = self.spawn_feed(connector, lost);
         }
         let (plugins, channels) = (&self.config.plugins, &self.config.channels);
         self.status.retain(|kind, name| match kind {
@@ -409,6 +422,15 @@ impl Runtime {
         self.sender = sinks::spawn(config, &self.options, Arc::clone(&self.store), self.status.clone());
     }
 
+    /// Waits until a task has ended that should not have: its name. That is a bug of ours.
+    pub async fn broken(&mut self) -> &'static str {
+        tokio::select! {
+            _ = &mut self.feed.handle => "the feed",
+            _ = &mut self.clockwork.handle => "the clock",
+            _ = &mut self.sender.handle => "the sender",
+        }
+    }
+
     /// Stops the feed, lets the pipelines read to the end, delivers what can be delivered, all
     /// within the grace period.
     pub async fn stop(self) -> Stopped {
@@ -508,6 +530,21 @@ fn subscription(config: &Config) -> Subscription {
             FrameFormat::SimpleList => Format::SimpleList,
         },
         ..Subscription::default()
+    }
+}
+
+/// When the tape last heard anything, ms since the Unix epoch: the time away began there.
+fn last_seen_ms(tape: &Tape) -> Option<i64> {
+    let end = tape.end();
+    let mut reader = tape.reader(end.saturating_sub(LAST_LOOK).max(tape.start()));
+    let (mut trades, mut seen) = (Trades::default(), None);
+    loop {
+        match reader.next(LAST_LOOK as usize, &mut trades).ok()? {
+            Next::Trades => seen = trades.received_at_ms.last().copied().or(seen),
+            Next::Entry(_, Entry::Tick(tick)) => seen = Some(tick.at_ms),
+            Next::Entry(..) | Next::Trimmed { .. } | Next::Damaged { .. } => {}
+            Next::Empty => return seen,
+        }
     }
 }
 

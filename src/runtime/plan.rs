@@ -113,6 +113,13 @@ impl Plan {
         (Self { groups }, faults)
     }
 
+    /// SHA-256 of every plugin's code, in order.
+    #[must_use]
+    pub fn digests(&self) -> Vec<String> {
+        let specs = self.groups.iter().flat_map(|group| &group.specs);
+        specs.map(|spec| spec.plugin.digest().to_owned()).collect()
+    }
+
     /// Starts every plugin once and throws it away: what `tradehook check` does.
     ///
     /// # Errors

@@ -112,7 +112,7 @@ impl Decimal {
         Wide::new(i128::from(self.mantissa), self.scale)
     }
 
-    /// Reads every spelling of PROTOCOL 1.5: plain, with trailing zeros, with an exponent of either
+    /// Reads every spelling the venue has used: plain, with trailing zeros, with an exponent of either
     /// case.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod export;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
+pub mod log;
 mod plugin;
 
 pub use emit::{Alert, AlertState, Emission, Forward, Out, Payload, Record, Severity, Value};

@@ -23,7 +23,7 @@ macro_rules! sources {
 }
 
 /// Every source file of the SDK and of the decimals it stands on.
-const SDK: [(&str, &str); 15] = sources![
+const SDK: [(&str, &str); 16] = sources![
     "sdk/src/lib.rs",
     "sdk/src/config.rs",
     "sdk/src/config/markets.rs",
@@ -34,6 +34,7 @@ const SDK: [(&str, &str); 15] = sources![
     "sdk/src/event.rs",
     "sdk/src/export.rs",
     "sdk/src/guest.rs",
+    "sdk/src/log.rs",
     "sdk/src/plugin.rs",
     "sdk/wit/plugin.wit",
     "decimal/src/lib.rs",
@@ -62,7 +63,7 @@ pub(super) fn run(name: &str) -> Outcome {
     println!("  cd {name}");
     println!("  cargo test      # natively");
     println!("  cargo plugin    # once before: rustup target add wasm32-unknown-unknown");
-    println!("  tradehook plugin check {}", built(name));
+    println!("  tradehook plugin check {} --config '{{\"min_notional\": \"1억\"}}'", built(name));
     Ok(())
 }
 
