@@ -182,7 +182,6 @@ impl Handler for Intake {
         let intake = self.status.intake();
         intake.frames.add(1);
         intake.frame_bytes.add(payload.len() as u64);
-        self.status.feed().frame_at(received_at_ms);
         let mut verdict = Verdict::Continue;
         upbit::decode(payload, received_at_ms, &mut |event| match event {
             Event::Trade(trade) => self.trade(&trade),

@@ -49,12 +49,15 @@ fn every_loss_of_the_connection_is_a_gap_and_the_trades_flow_again() {
     venue.clear_faults();
     let mut sessions = recovers(port, sessions);
 
-    for refusal in [Refusal::unavailable(Duration::from_secs(2)), Refusal::too_many(Duration::from_secs(2))] {
+    let lasting = Duration::from_secs(2);
+    for (refusal, cause) in
+        [(Refusal::unavailable(lasting), "status"), (Refusal::too_many(lasting), "rate_limited")]
+    {
         let code = refusal.status;
-        let before = losses(&port.status(), "status");
+        let before = losses(&port.status(), cause);
         venue.set_fault(Fault::RefuseUpgrades(refusal));
         venue.set_fault(Fault::Drop);
-        let status = port.until(&format!("a {code}"), |s| losses(s, "status") > before);
+        let status = port.until(&format!("a {code}"), |s| losses(s, cause) > before);
         assert_eq!(port.get("/readyz").map(|(code, _)| code), Some(503), "{status}");
         assert_eq!(port.get("/healthz").map(|(code, _)| code), Some(200), "it is alive, and tries again");
         sessions = recovers(port, sessions);
