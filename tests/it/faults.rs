@@ -8,7 +8,7 @@ use tradehook::{
     venue::{Fault, Refusal, VenueConfig},
 };
 
-use super::support::{Folder, Port, StandIn, number};
+use super::support::{Folder, Port, StandIn, number, until};
 
 /// Sessions that were lost or refused for `cause`.
 fn losses(status: &Value, cause: &str) -> u64 {
@@ -49,17 +49,18 @@ fn every_loss_of_the_connection_is_a_gap_and_the_trades_flow_again() {
     venue.clear_faults();
     let mut sessions = recovers(port, sessions);
 
-    let lasting = Duration::from_secs(2);
+    let lasting = Duration::from_secs(4);
     for (refusal, cause) in
         [(Refusal::unavailable(lasting), "status"), (Refusal::too_many(lasting), "rate_limited")]
     {
-        let code = refusal.status;
         let before = losses(&port.status(), cause);
         venue.set_fault(Fault::RefuseUpgrades(refusal));
         venue.set_fault(Fault::Drop);
-        let status = port.until(&format!("a {code}"), |s| losses(s, cause) > before);
-        assert_eq!(port.get("/readyz").map(|(code, _)| code), Some(503), "{status}");
+        until("the feed's reason for not being ready", || {
+            port.get("/readyz").filter(|(code, why)| *code == 503 && why.contains("feed: "))
+        });
         assert_eq!(port.get("/healthz").map(|(code, _)| code), Some(200), "it is alive, and tries again");
+        port.until(cause, |s| losses(s, cause) > before);
         sessions = recovers(port, sessions);
     }
 
