@@ -55,7 +55,8 @@ impl Instance {
     /// Whether a message at `at_ms` falls into the cooldown; counts it if so.
     fn cools(&mut self, at_ms: i64, cooldown_ms: u64) -> bool {
         let until = self.notified_at_ms.map(|t| t.saturating_add_unsigned(cooldown_ms));
-        let cools = until.is_some_and(|until| at_ms < until);
+        // Without a cooldown a late alert is told like any other.
+        let cools = cooldown_ms > 0 && until.is_some_and(|until| at_ms < until);
         self.suppressed += u64::from(cools);
         cools
     }

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, thread, time::Duration};
 
-use super::support::{Folder, RULES, StandIn, command, json, text};
+use super::support::{Folder, RULES, StandIn, command, json, text, until};
 
 /// How often it is killed.
 const KILLS: u32 = 30;
-/// Between the start of the process and the kill; recovery from the kill before lies in it.
-const LONGEST_LIFE_MS: u64 = 700;
+/// Between the start of the process, or its first connection, and the kill.
+const LONGEST_LIFE_MS: u64 = 500;
 
 /// `TRADEHOOK_SEED` repeats the moments of a run that failed.
 fn seed() -> u64 {
@@ -28,17 +28,20 @@ fn killed_at_any_moment_it_tells_exactly_what_the_tape_tells() {
     let mut random = fastrand::Rng::with_seed(seed);
     let (venue, folder) = (StandIn::lively(seed), Folder::new());
     folder.configure(&venue.venue.ws_url(), RULES);
-    for _ in 0..KILLS {
+    for kill in 0..KILLS {
         let job = folder.run();
+        // Every other one dies wherever it is, starting and recovering included; the rest at work.
+        if kill % 2 == 0 {
+            job.says("connected and subscribed");
+        }
         // The moment of the kill is what is being tried, not something to wait for.
-        thread::sleep(Duration::from_millis(random.u64(20..LONGEST_LIFE_MS)));
+        thread::sleep(Duration::from_millis(random.u64(0..LONGEST_LIFE_MS)));
         let killed = job.kill();
         assert_eq!(killed.code, None, "seed {seed}: it ended by itself:\n{}", killed.log);
     }
     let job = folder.run();
-    let port = job.port();
-    port.is_ready();
-    port.has_trades(50);
+    job.port().is_ready();
+    until("some alerts", || (folder.lines("alerts.jsonl").len() > 10).then_some(()));
     job.terminate().expect(0);
 
     let mut told: BTreeMap<String, String> = BTreeMap::new();
@@ -49,8 +52,6 @@ fn killed_at_any_moment_it_tells_exactly_what_the_tape_tells() {
     }
     let (trades, entries) = folder.tape();
     println!("{} trades, {} alerts, {} other entries", trades, told.len(), entries.len());
-    assert!(told.len() > 10 && trades > 100, "seed {seed}: too little happened");
-
     command(folder.path(), ["replay", "tape", "--output", "replayed.jsonl"]).expect(0);
     let replayed = folder.lines("replayed.jsonl");
     let expected: Vec<&str> = replayed.iter().map(|alert| text(alert, "notification_id")).collect();

@@ -8,7 +8,7 @@ use tradehook::{
     venue::{Fault, Refusal, VenueConfig},
 };
 
-use super::support::{Folder, Port, StandIn, number};
+use super::support::{Folder, Port, StandIn, number, until};
 
 /// Sessions that were lost or refused for `cause`.
 fn losses(status: &Value, cause: &str) -> u64 {
@@ -47,18 +47,22 @@ fn every_loss_of_the_connection_is_a_gap_and_the_trades_flow_again() {
     let status = port.until("a session without pongs given up", |s| losses(s, "pong_timeout") > 0);
     assert!(number(&status, "/feed/last_frame_ms") > 0, "{status}");
     venue.clear_faults();
-    let sessions = recovers(port, sessions);
+    let mut sessions = recovers(port, sessions);
 
-    for refusal in [Refusal::unavailable(Duration::from_secs(2)), Refusal::too_many(Duration::from_secs(2))] {
-        let code = refusal.status;
-        let before = losses(&port.status(), "status");
+    let lasting = Duration::from_secs(4);
+    for (refusal, cause) in
+        [(Refusal::unavailable(lasting), "status"), (Refusal::too_many(lasting), "rate_limited")]
+    {
+        let before = losses(&port.status(), cause);
         venue.set_fault(Fault::RefuseUpgrades(refusal));
         venue.set_fault(Fault::Drop);
-        let status = port.until(&format!("a {code}"), |s| losses(s, "status") > before);
-        assert_eq!(port.get("/readyz").map(|(code, _)| code), Some(503), "{status}");
+        until("the feed's reason for not being ready", || {
+            port.get("/readyz").filter(|(code, why)| *code == 503 && why.contains("feed: "))
+        });
         assert_eq!(port.get("/healthz").map(|(code, _)| code), Some(200), "it is alive, and tries again");
+        port.until(cause, |s| losses(s, cause) > before);
+        sessions = recovers(port, sessions);
     }
-    recovers(port, sessions);
 
     let status = port.status();
     let said = number(&status, "/intake/gaps/open/session_lost");

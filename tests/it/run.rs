@@ -4,7 +4,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -23,6 +26,9 @@ const KEY: &[u8] = b"tradehook-test";
 #[derive(Clone, Default)]
 struct Receiver {
     requests: Arc<Mutex<Vec<Request>>>,
+    /// Answers 503 to everything, and keeps none of it.
+    refuses: Arc<AtomicBool>,
+    refused: Arc<Mutex<Vec<String>>>,
 }
 
 struct Request {
@@ -58,8 +64,14 @@ impl Receiver {
             }
             let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
             reader.read_exact(&mut body).ok()?;
-            self.requests.lock().unwrap().push(Request { headers, body: String::from_utf8(body).ok()? });
-            (&mut &*stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").ok()?;
+            let answer = if self.refuses.load(Ordering::SeqCst) {
+                self.refused.lock().unwrap().push(headers.remove("webhook-id")?);
+                "503 Service Unavailable"
+            } else {
+                self.requests.lock().unwrap().push(Request { headers, body: String::from_utf8(body).ok()? });
+                "200 OK"
+            };
+            write!(&mut &*stream, "HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").ok()?;
         }
     }
 
@@ -86,6 +98,15 @@ fn firings<'a>(alerts: impl IntoIterator<Item = &'a Value>) -> BTreeSet<(String,
     alerts.into_iter().map(firing).collect()
 }
 
+/// The job of the rules, with every alert to the file and to the webhook at `url`.
+fn configure(folder: &Folder, venue: &StandIn, url: &str) {
+    let rules = RULES.replace("notify = [\"log\"]", "notify = [\"log\", \"hook\"]");
+    let hook = format!(
+        "[channels.hook]\nkind = \"webhook\"\nurl = {url:?}\nsecret_env = \"HOOK_SECRET\"\nallow_private = true\n"
+    );
+    folder.configure(&venue.venue.ws_url(), &format!("{rules}{hook}"));
+}
+
 fn run(folder: &Folder) -> Job {
     Job::spawn(tradehook(folder.path()).arg("run").env("HOOK_SECRET", SECRET))
 }
@@ -93,12 +114,7 @@ fn run(folder: &Folder) -> Job {
 #[test]
 fn alerts_reach_the_file_and_the_webhook_once_across_a_clean_restart() {
     let (venue, receiver, folder) = (StandIn::lively(5), Receiver::default(), Folder::new());
-    let url = receiver.start();
-    let rules = RULES.replace("notify = [\"log\"]", "notify = [\"log\", \"hook\"]");
-    let hook = format!(
-        "[channels.hook]\nkind = \"webhook\"\nurl = {url:?}\nsecret_env = \"HOOK_SECRET\"\nallow_private = true\n"
-    );
-    folder.configure(&venue.venue.ws_url(), &format!("{rules}{hook}"));
+    configure(&folder, &venue, &receiver.start());
 
     let job = run(&folder);
     let port = job.port();
@@ -142,6 +158,31 @@ fn alerts_reach_the_file_and_the_webhook_once_across_a_clean_restart() {
     let sent = receiver.received();
     assert_eq!(firings(&after), firings(sent.values()));
     assert!(sent_before.iter().all(|(id, body)| sent.get(id) == Some(body)));
+}
+
+/// Proves [commit-is-atomic]: what a receiver refuses stays in the outbox, whatever becomes of the
+/// process.
+#[test]
+fn what_the_webhook_refuses_reaches_it_after_a_kill_and_a_restart() {
+    let (venue, receiver, folder) = (StandIn::lively(6), Receiver::default(), Folder::new());
+    configure(&folder, &venue, &receiver.start());
+    receiver.refuses.store(true, Ordering::SeqCst);
+    let job = run(&folder);
+    until("refused alerts", || (receiver.refused.lock().unwrap().len() >= 5).then_some(()));
+    job.kill();
+    let refused = receiver.refused.lock().unwrap().clone();
+
+    let job = run(&folder);
+    job.port().is_ready();
+    receiver.refuses.store(false, Ordering::SeqCst);
+    until("everything that was refused", || {
+        let received = receiver.received();
+        refused.iter().all(|id| received.contains_key(id)).then_some(())
+    });
+    job.terminate().expect(0);
+    let (told, received) = (folder.lines("alerts.jsonl"), receiver.received());
+    let missing: Vec<_> = firings(&told).difference(&firings(received.values())).cloned().collect();
+    assert!(missing.is_empty(), "the file has what the webhook never got: {missing:?}");
 }
 
 #[test]

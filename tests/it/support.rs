@@ -345,7 +345,7 @@ impl Folder {
             writeln!(text, "{key} = {value:?}").unwrap();
         }
         writeln!(text, "[runtime]\ncompile_cache = {:?}", compile_cache()).unwrap();
-        self.write("config.toml", &format!("{text}{COMMON}{rest}"));
+        self.write("config.toml", format!("{text}{COMMON}{rest}"));
     }
 
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
@@ -366,7 +366,7 @@ impl Folder {
     pub(crate) fn lines(&self, name: &str) -> Vec<Value> {
         let text = self.read(name);
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| json(line)).collect()
+        whole.lines().map(json).collect()
     }
 
     /// Everything on the tape: how many trades, and the other entries.
