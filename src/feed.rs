@@ -54,6 +54,8 @@ pub struct FeedConfig {
     pub lived_after: Duration,
     /// What is left of a ban that was in force when the process stopped.
     pub first_wait: Duration,
+    /// The largest frame and message that are taken, in bytes.
+    pub max_message: usize,
     /// The seed of the jitter.
     pub jitter_seed: u64,
 }
@@ -70,6 +72,8 @@ impl Default for FeedConfig {
             connect_spacing: Duration::from_secs(1),
             lived_after: Duration::from_secs(10),
             first_wait: Duration::ZERO,
+            // The largest real ones are order books of 3 KiB.
+            max_message: 1 << 20,
             jitter_seed: fastrand::u64(..),
         }
     }

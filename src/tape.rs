@@ -393,6 +393,13 @@ impl Tape {
         lock(&self.shared.state).live.end()
     }
 
+    /// The time of the newest entry that has one, ms since the Unix epoch; `None` on a tape that
+    /// has never had any.
+    #[must_use]
+    pub fn newest_ms(&self) -> Option<i64> {
+        lock(&self.writer).newest_ms()
+    }
+
     /// A reader from an offset on. Past the end it begins at the end; before the start its first
     /// answer is [`Next::Trimmed`].
     #[must_use]

@@ -49,11 +49,7 @@ pub struct Intake {
     known: Known,
     pending: Vec<Trade>,
     columns: Trades,
-<<<<<<< HEAD
     /// Since when nothing has come in, and why; said with the next that does.
-=======
-    /// Since when trades may have been missed, and why.
->>>>>>> e2e
     lost: Option<(i64, GapCause)>,
     refused: Option<Verdict>,
     logged_at_ms: i64,
@@ -63,31 +59,22 @@ impl Intake {
     /// Appends to `tape` what `subscription` asks for.
     #[must_use]
     pub fn new(tape: Arc<Tape>, status: Status, wall_ms: fn() -> i64, subscription: Subscription) -> Self {
-<<<<<<< HEAD
         let subscription = Arc::new(Mutex::new(subscription));
         Self::shared(tape, status, wall_ms, subscription, Arc::default(), GapCause::Downtime)
-=======
-        Self::shared(tape, status, wall_ms, Arc::new(Mutex::new(subscription)), Arc::default(), None)
->>>>>>> e2e
     }
 
+    /// `cause` says why nothing has come in since the tape's last entry, if it has one.
     pub(super) fn shared(
         tape: Arc<Tape>,
         status: Status,
         wall_ms: fn() -> i64,
         subscription: Arc<Mutex<Subscription>>,
         pulse: Arc<Pulse>,
-<<<<<<< HEAD
         cause: GapCause,
     ) -> Self {
         let names = tape.markets();
         let lost = tape.newest_ms().map(|since_ms| (since_ms, cause));
         let known = Known::from_tape(&tape);
-=======
-        lost: Option<(i64, GapCause)>,
-    ) -> Self {
-        let names = tape.markets();
->>>>>>> e2e
         Self {
             known,
             tape,
@@ -129,13 +116,7 @@ impl Intake {
 
     fn append(&mut self) {
         let Some(since_ms) = self.pending.first().map(|trade| trade.received_at_ms) else { return };
-<<<<<<< HEAD
         self.say_gap(since_ms);
-=======
-        if let Some((from_ms, cause)) = self.lost.take() {
-            self.say_gap(from_ms, since_ms.max(from_ms), cause);
-        }
->>>>>>> e2e
         let offsets = match self.tape.append_trades(&self.pending) {
             Ok(offsets) => offsets,
             Err(TapeError::Degraded { offsets, source }) => {
@@ -159,19 +140,12 @@ impl Intake {
     }
 
     /// [loss-is-said]
-<<<<<<< HEAD
     fn say_gap(&mut self, to_ms: i64) {
         let Some((from_ms, cause)) = self.lost.take() else { return };
         let gap = Gap { from_ms, to_ms: to_ms.max(from_ms), cause, markets: Vec::new(), filled: false };
         self.status.intake().note_gap(&gap);
         let cause = cause.as_str();
         warn!(from_ms, to_ms, cause, "trades may have been missed while there was no session");
-=======
-    fn say_gap(&self, from_ms: i64, to_ms: i64, cause: GapCause) {
-        let gap = Gap { from_ms, to_ms, cause, markets: Vec::new(), filled: false };
-        self.status.intake().note_gap(&gap);
-        warn!(from_ms, to_ms, cause = cause.as_str(), "trades may have been missed");
->>>>>>> e2e
         if let Err(error) = self.tape.append(&Entry::Gap(gap)) {
             error!(%error, "the gap is not on disk");
         }
@@ -206,6 +180,7 @@ impl Handler for Intake {
         let intake = self.status.intake();
         intake.frames.add(1);
         intake.frame_bytes.add(payload.len() as u64);
+        self.status.feed().frame_at(received_at_ms);
         let mut verdict = Verdict::Continue;
         upbit::decode(payload, received_at_ms, &mut |event| match event {
             Event::Trade(trade) => self.trade(&trade),
@@ -263,13 +238,7 @@ impl Handler for Intake {
             SessionEvent::Live { attempt } => {
                 feed.live(now);
                 self.pulse.live.store(true, Relaxed);
-<<<<<<< HEAD
                 self.say_gap(now);
-=======
-                if let Some((from_ms, cause)) = self.lost.take() {
-                    self.say_gap(from_ms, now.max(from_ms), cause);
-                }
->>>>>>> e2e
                 info!(attempt, "connected and subscribed");
             }
             SessionEvent::Pong { at_ms, .. } => feed.pong_at(at_ms),

@@ -16,15 +16,9 @@ use super::{
 };
 use crate::{
     config::{Config, Refused},
-<<<<<<< HEAD
     entry::GapCause,
     feed::{self, FeedConfig, SystemClock, WallClock, WsConnector},
     outbox::{self, FileStore, MemoryStore, Store},
-=======
-    entry::{Entry, GapCause},
-    feed::{self, ConnectError, FeedConfig, SystemClock, WallClock, WsConnector},
-    outbox::{self, FileStore, MemoryStore, Store, StoreError},
->>>>>>> e2e
     pipeline::Checkpoint,
     plugin::Host,
     status::{self, Status, StatusError},
@@ -152,11 +146,7 @@ impl Runtime {
             http,
             status_addr,
         };
-<<<<<<< HEAD
         runtime.feed = runtime.spawn_feed(connector, GapCause::Downtime);
-=======
-        runtime.feed = runtime.spawn_feed(connector, downtime);
->>>>>>> e2e
         Ok(runtime)
     }
 
@@ -172,22 +162,14 @@ impl Runtime {
         &self.config
     }
 
-<<<<<<< HEAD
     fn spawn_feed(&self, connector: WsConnector, missing: GapCause) -> Task {
-=======
-    fn spawn_feed(&self, connector: WsConnector, lost: Option<(i64, GapCause)>) -> Task {
->>>>>>> e2e
         let intake = Intake::shared(
             Arc::clone(&self.tape),
             self.status.clone(),
             self.wall_ms,
             Arc::clone(&self.subscription),
             Arc::clone(&self.pulse),
-<<<<<<< HEAD
             missing,
-=======
-            lost,
->>>>>>> e2e
         );
         let config = feed_config(&self.config);
         Task::spawn(|stop| async move {
@@ -239,12 +221,7 @@ impl Runtime {
             *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = subscription(&self.config);
             let next = self.spawn_nothing();
             std::mem::replace(&mut self.feed, next).end().await;
-<<<<<<< HEAD
             self.feed = self.spawn_feed(connector, GapCause::SessionLost);
-=======
-            let lost = last_seen_ms(&self.tape).map(|at_ms| (at_ms, GapCause::SessionLost));
-            self.feed = self.spawn_feed(connector, lost);
->>>>>>> e2e
         }
         let (plugins, channels) = (&self.config.plugins, &self.config.channels);
         self.status.retain(|kind, name| match kind {

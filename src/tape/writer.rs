@@ -127,6 +127,10 @@ impl Writer {
         Some(missing)
     }
 
+    pub(super) fn newest_ms(&self) -> Option<i64> {
+        (self.newest_ms != i64::MIN).then_some(self.newest_ms)
+    }
+
     pub(super) fn stats(&self) -> TapeStats {
         let Store::Disk(disk) = &self.store else { return TapeStats::default() };
         TapeStats {
