@@ -22,7 +22,7 @@ use tradehook_decimal::Decimal;
 /// until they are whole again. 12 MB of single trades; chosen, not measured.
 const MAX_SLOTS: usize = 1 << 18;
 /// Slots between two times that everything no longer needed is forgotten.
-const TIDY: u64 = 64;
+const TIDY: u64 = 1024;
 
 /// Slots in order of time, and the windows over them.
 #[derive(Debug)]
@@ -38,10 +38,14 @@ pub(crate) struct Log<S> {
     extremes: Extremes,
     /// The newest slot with a trade whose amounts are in no total.
     untold: Option<u64>,
+    /// The newest slot's last price at scale 8.
+    newest: Option<i64>,
     /// Prices at scale 8 between which no window changes, and until when.
     low: i64,
     high: i64,
     due: i64,
+    /// Whether the latest trade may have changed something.
+    stirred: bool,
 }
 
 /// What the market says while windows are looked at.
@@ -66,6 +70,8 @@ impl<S> Default for Log<S> {
             tallies: Vec::new(),
             extremes: Extremes::default(),
             untold: None,
+            newest: None,
+            stirred: false,
             low: i64::MAX,
             high: i64::MIN,
             due: i64::MIN,
@@ -97,16 +103,24 @@ impl<S: Slot> Log<S> {
         }
     }
 
-    /// The next trade in order.
+    /// The next trade in order; whether the windows have to be looked at for it.
     #[inline]
-    pub(crate) fn trade(&mut self, fill: &Fill, now: Now, scene: &mut Scene<'_>) {
-        let reached = self.push(fill);
-        let inside = now.near.is_some_and(|near| near >= self.low && near <= self.high);
-        // A trade behind the clock may be in no window at all.
-        if inside && !reached && scene.now_ms < self.due && fill.at_ms == scene.now_ms {
-            return;
+    pub(crate) fn trade(&mut self, fill: &Fill, near: Option<i64>, now_ms: i64) -> bool {
+        if self.windows.is_empty() {
+            return false;
         }
-        self.look(fill.at_ms != scene.now_ms, now, scene);
+        let reached = self.push(fill, near);
+        let inside = near.is_some_and(|near| near >= self.low && near <= self.high);
+        // A trade behind the clock may be in no window at all.
+        self.stirred = !inside || reached || now_ms >= self.due || fill.at_ms != now_ms;
+        self.stirred
+    }
+
+    /// Looks at the windows after a trade in order.
+    pub(crate) fn traded(&mut self, fill: &Fill, now: Now, scene: &mut Scene<'_>) {
+        if std::mem::take(&mut self.stirred) {
+            self.look(fill.at_ms != scene.now_ms, now, scene);
+        }
     }
 
     /// A late trade.
@@ -115,7 +129,8 @@ impl<S: Slot> Log<S> {
         if self.slots.back().is_some_and(|newest| newest.at() > key) {
             self.sort_in(fill, key);
         } else {
-            self.push(fill);
+            self.push(fill, None);
+            self.newest = self.slots.back().and_then(|newest| quick(newest.last()));
         }
         self.look(true, now, scene);
     }
@@ -134,7 +149,7 @@ impl<S: Slot> Log<S> {
 
     /// Takes in a trade that is not older than the newest; whether a sum may matter now.
     #[inline]
-    fn push(&mut self, fill: &Fill) -> bool {
+    fn push(&mut self, fill: &Fill, near: Option<i64>) -> bool {
         let amounts = self.amounts(fill);
         let newest = self.slots.back_mut();
         let merged = newest.is_some_and(|newest| newest.merge(fill, amounts.as_ref()));
@@ -144,16 +159,17 @@ impl<S: Slot> Log<S> {
                 reached |= tally.grow(amounts.as_ref());
             }
         } else {
-            if let Some(newest) = self.slots.back() {
-                self.extremes.push(self.base + self.slots.len() as u64 - 1, quick(newest.last()));
+            if !self.slots.is_empty() {
+                self.extremes.push(self.base + self.slots.len() as u64 - 1, self.newest);
             }
             self.slots.push_back(S::new(fill, amounts.as_ref()));
             for tally in &mut self.tallies {
                 reached |= tally.push(amounts.as_ref());
             }
         }
+        self.newest = near;
         let number = self.base + self.slots.len() as u64 - 1;
-        if amounts.is_none() {
+        if amounts.is_none() && !self.tallies.is_empty() {
             self.untold = Some(number);
             reached = true;
         }
@@ -309,6 +325,7 @@ impl<S: Slot> Log<S> {
         }
         self.extremes = Extremes::default();
         self.find_extremes(0);
+        self.newest = self.slots.back().and_then(|newest| quick(newest.last()));
         self.rouse();
     }
 }

@@ -3,7 +3,7 @@
 //! Which of the two follows from the rule's text alone. A raw window is `(now - w, now]`; one of
 //! panes is `(floor(now - w), now]`, to the second, with panes `(start, start + 1 s]`.
 
-use crate::fixed::{notional, volume};
+use crate::fixed::{notional, product, quick, volume};
 use crate::kinds::{Fill, Measure};
 use crate::rule::Taker;
 use serde::{Deserialize, Serialize};
@@ -18,9 +18,9 @@ const AMOUNT_LIMIT: i128 = 1 << 100;
 /// What one trade adds to the sums; `None` when it cannot be told exactly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Amounts {
-    pub(crate) notional: i128,
-    pub(crate) volume: i128,
-    pub(crate) sell: bool,
+    notional: i128,
+    size: Decimal,
+    sell: bool,
 }
 
 impl Amounts {
@@ -32,8 +32,15 @@ impl Amounts {
     #[inline]
     fn from(price: Decimal, size: Decimal, sell: bool) -> Option<Self> {
         let small = |amount: &i128| (0..AMOUNT_LIMIT).contains(amount);
-        let notional = notional(price, size).filter(small)?;
-        Some(Self { notional, volume: volume(size).filter(small)?, sell })
+        let notional = match (quick(price), quick(size)) {
+            // At scale 16, what fits an `i64` at scale 8 is below the limit.
+            (Some(price), Some(size)) if price >= 0 && size >= 0 => product(price, size),
+            _ => {
+                volume(size).filter(small)?;
+                notional(price, size)?
+            }
+        };
+        small(&notional).then_some(Self { notional, size, sell })
     }
 
     /// What of it `measure` and `side` count.
@@ -44,9 +51,13 @@ impl Amounts {
         }
         match measure {
             Measure::Notional => self.notional,
-            Measure::Volume => self.volume,
+            Measure::Volume => self.volume(),
             Measure::Count => 1,
         }
+    }
+
+    fn volume(&self) -> i128 {
+        volume(self.size).unwrap_or(0)
     }
 }
 
@@ -231,7 +242,7 @@ impl Pane {
         let [bought, sold] = [&mut self.bought, &mut self.sold];
         let totals = if amounts.sell { sold } else { bought };
         totals.notional += amounts.notional;
-        totals.volume += amounts.volume;
+        totals.volume += amounts.volume();
         totals.count = totals.count.saturating_add(1);
     }
 }

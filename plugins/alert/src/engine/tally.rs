@@ -108,12 +108,25 @@ impl Tally {
 /// Slots in one block.
 const BLOCK: u64 = 64;
 
+/// Blocks that are looked ahead at once: far enough that it is seldom.
+const AHEAD: u64 = 16;
+/// No price.
+const NONE: (i64, i64) = (i64::MAX, i64::MIN);
+
 /// The lowest and the highest price of each block of slots, at scale 8.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Extremes {
     /// The number of the first block.
     base: u64,
     blocks: VecDeque<(i64, i64)>,
+    /// The block that is not full.
+    open: (i64, i64),
+}
+
+impl Default for Extremes {
+    fn default() -> Self {
+        Self { base: 0, blocks: VecDeque::new(), open: NONE }
+    }
 }
 
 impl Extremes {
@@ -121,18 +134,27 @@ impl Extremes {
     #[inline]
     pub(crate) fn push(&mut self, number: u64, price: Option<i64>) {
         let (low, high) = price.map_or((i64::MIN, i64::MAX), |price| (price, price));
-        if let (true, Some(block)) = (number % BLOCK != 0, self.blocks.back_mut()) {
-            *block = (block.0.min(low), block.1.max(high));
-        } else {
-            if self.blocks.is_empty() {
-                self.base = number / BLOCK;
-            }
-            self.blocks.push_back((low, high));
+        self.open = (self.open.0.min(low), self.open.1.max(high));
+        if (number + 1) % BLOCK == 0 {
+            self.close(number);
         }
+    }
+
+    #[cold]
+    fn close(&mut self, number: u64) {
+        if self.blocks.is_empty() {
+            self.base = number / BLOCK;
+        }
+        self.blocks.push_back(self.open);
+        self.open = NONE;
     }
 
     /// Forgets all from the block of this slot on; the first slot that is forgotten.
     pub(crate) fn forget_from(&mut self, number: u64) -> u64 {
+        self.open = NONE;
+        if self.blocks.is_empty() {
+            return 0;
+        }
         let keep = (number / BLOCK).saturating_sub(self.base);
         self.blocks.truncate(usize::try_from(keep).unwrap_or(usize::MAX));
         (self.base + self.blocks.len() as u64) * BLOCK
@@ -146,13 +168,16 @@ impl Extremes {
     }
 
     /// The lowest and the highest price from slot `number` on, and the first slot that is not
-    /// among them.
-    #[inline]
-    pub(crate) fn ahead(&self, number: u64) -> (i64, i64, u64) {
+    /// among them; far ahead, or not.
+    pub(crate) fn ahead(&self, number: u64, far: bool) -> (i64, i64, u64) {
         let first = number / BLOCK;
-        let place = usize::try_from(first.saturating_sub(self.base)).unwrap_or(usize::MAX);
+        // The open block is the only one where there is none else.
+        let base = if self.blocks.is_empty() { first } else { self.base };
+        let skip = usize::try_from(first.saturating_sub(base)).unwrap_or(usize::MAX);
+        let count = if far { AHEAD } else { 2 };
+        let blocks = self.blocks.iter().chain(std::iter::once(&self.open)).skip(skip);
         let mut all = (i64::MAX, i64::MIN, number);
-        for (end, (low, high)) in (first + 1..first + 3).zip(self.blocks.iter().skip(place)) {
+        for (end, (low, high)) in (first + 1..=first + count).zip(blocks) {
             all = (all.0.min(*low), all.1.max(*high), end * BLOCK);
         }
         all

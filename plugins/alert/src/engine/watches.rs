@@ -79,25 +79,36 @@ impl Watches {
         }
     }
 
-    /// The next trade in order.
+    /// The next trade in order; whether anything has to be looked at for it.
     #[inline]
-    pub(crate) fn trade(&mut self, trade: &Trade<'_>, fill: &Fill, clock: &Clock, scene: &mut Scene<'_>) {
-        for (prices, source) in self.prices.iter_mut().zip(SOURCES) {
+    pub(crate) fn trade(&mut self, trade: &Trade<'_>, fill: &Fill, now_ms: i64) -> bool {
+        let near = quick(fill.price);
+        let mut stirred = !self.quiets_rest;
+        let [last, others @ ..] = &mut self.prices;
+        if !last.is_empty() {
+            stirred |= last.trade(Some(fill.price), near, now_ms);
+        }
+        for (prices, source) in others.iter_mut().zip(SOURCES.into_iter().skip(1)) {
             if !prices.is_empty() {
-                prices.trade(price_of(trade, source), scene);
+                let price = price_of(trade, source);
+                stirred |= prices.trade(price, price.and_then(quick), now_ms);
             }
         }
         if !self.large.is_empty() {
             self.large.trade(fill, approx(fill.price), approx(fill.volume), &mut self.caught);
-            self.caught.drain(..).for_each(|caught| scene.caught(&caught));
+            stirred |= !self.caught.is_empty();
         }
+        stirred |= self.raw.trade(fill, near, now_ms);
+        stirred | self.panes.trade(fill, near, now_ms)
+    }
+
+    /// Looks at what the trade that was just taken in changed.
+    pub(crate) fn traded(&mut self, fill: &Fill, clock: &Clock, scene: &mut Scene<'_>) {
+        self.prices.iter_mut().for_each(|prices| prices.traded(scene));
+        self.caught.drain(..).for_each(|caught| scene.caught(&caught));
         let now = now(clock, fill.price, true);
-        if !self.raw.windows.is_empty() {
-            self.raw.trade(fill, now, scene);
-        }
-        if !self.panes.windows.is_empty() {
-            self.panes.trade(fill, now, scene);
-        }
+        self.raw.traded(fill, now, scene);
+        self.panes.traded(fill, now, scene);
         if !self.quiets_rest {
             self.look_at_silence(clock, scene);
         }

@@ -398,11 +398,13 @@ impl Moves {
             }
             // The next references are the window's oldest prices, which are known.
             _ => {
-                let (lowest, highest, end) = place.extremes.ahead(start.cursor);
-                let (low, high) = self.calm.between(lowest.min(at), highest.max(at));
-                if now.near.is_some_and(|near| near >= low && near <= high) {
-                    let due = place.leaves(end.min(newest), start.span_ms);
-                    return Quiet { low, high, due };
+                for far in [true, false] {
+                    let (lowest, highest, end) = place.extremes.ahead(start.cursor, far);
+                    let (low, high) = self.calm.between(lowest.min(at), highest.max(at));
+                    if now.near.is_some_and(|near| near >= low && near <= high) {
+                        let due = place.leaves(end.min(newest), start.span_ms);
+                        return Quiet { low, high, due };
+                    }
                 }
                 let (low, high) = self.calm.between(at, at);
                 Quiet { low, high, due: next }
