@@ -13,6 +13,7 @@ mod market;
 mod prices;
 mod slot;
 mod state;
+mod tally;
 mod watches;
 mod window;
 

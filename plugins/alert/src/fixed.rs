@@ -88,11 +88,30 @@ pub(crate) fn approx(value: Decimal) -> f64 {
     value.mantissa() as f64 * POW10_INVERSE.get(usize::from(value.scale())).copied().unwrap_or(1e-18)
 }
 
+/// The exact product. Put together from halves where both are positive: wasm has no wide
+/// multiplication, and the general one there is a call for 128 by 128 bits.
+#[inline]
+pub(crate) fn product(a: i64, b: i64) -> i128 {
+    if a < 0 || b < 0 {
+        return i128::from(a) * i128::from(b);
+    }
+    const HALF: u64 = 0xFFFF_FFFF;
+    let (a, b) = (a.unsigned_abs(), b.unsigned_abs());
+    let (a1, a0, b1, b0) = (a >> 32, a & HALF, b >> 32, b & HALF);
+    let low = a0 * b0;
+    // Both factors are below 2^63, so that none of these sums overflows.
+    let middle = a1 * b0 + (low >> 32);
+    let other = a0 * b1 + (middle & HALF);
+    let high = a1 * b1 + (middle >> 32) + (other >> 32);
+    let low = (other << 32) | (low & HALF);
+    (i128::from(high) << 64) | i128::from(low)
+}
+
 /// Price times volume at scale 16; `None` when digits would be lost or it does not fit.
 #[inline]
 pub(crate) fn notional(price: Decimal, volume: Decimal) -> Option<i128> {
     if let (Some(price), Some(volume)) = (quick(price), quick(volume)) {
-        return Some(i128::from(price) * i128::from(volume));
+        return Some(product(price, volume));
     }
     let product = i128::from(price.mantissa()) * i128::from(volume.mantissa());
     let more = SUM_SCALE.checked_sub(price.scale() + volume.scale())?;
@@ -187,6 +206,28 @@ mod tests {
         check("9223372036854775807", "9223372036854775807", None);
         check("0.000000001", "0.00000001", None);
         assert_eq!(quick("0.000000001".parse().unwrap_or_default()), None);
+    }
+
+    /// [numbers-survive]
+    #[test]
+    fn a_product_of_halves_is_the_product() {
+        let edges = [
+            0,
+            1,
+            9,
+            0xFFFF_FFFF,
+            0x1_0000_0000,
+            0x7FFF_FFFF_0000_0001,
+            i64::MAX - 1,
+            i64::MAX,
+            -1,
+            i64::MIN,
+        ];
+        for a in edges {
+            for b in edges {
+                assert_eq!(product(a, b), i128::from(a) * i128::from(b), "{a} {b}");
+            }
+        }
     }
 
     #[test]

@@ -91,23 +91,29 @@ impl<P: Plugin> Cell<P> {
         let len = batch.offset.len();
         let mut out = Out::new();
         let markets = self.markets.borrow();
+        // Cut to one length, which takes the checks of every index out of the loop.
+        let (offset, market, side) = (&batch.offset[..len], &batch.market[..len], &batch.side[..len]);
+        let (sequential_id, flags) = (&batch.sequential_id[..len], &batch.flags[..len]);
+        let (traded_at, received_at) = (&batch.traded_at[..len], &batch.received_at[..len]);
+        let [price, volume] = [&batch.price, &batch.volume].map(|column| cut(column, len));
+        let quotes = [&batch.best_bid, &batch.best_ask, &batch.prev_close];
+        let [best_bid, best_ask, prev_close] = quotes.map(|column| cut(column, len));
         self.with(|plugin| {
             for i in 0..len {
-                let market_id = batch.market[i];
                 let trade = Trade {
-                    offset: batch.offset[i],
-                    market: &markets[market_id as usize],
-                    market_id,
-                    side: if batch.side[i] == 0 { Side::Buy } else { Side::Sell },
-                    price: Decimal::from_trimmed(batch.price.mantissa[i], batch.price.scale[i]),
-                    volume: Decimal::from_trimmed(batch.volume.mantissa[i], batch.volume.scale[i]),
-                    sequential_id: batch.sequential_id[i],
-                    traded_at_ms: batch.traded_at[i],
-                    received_at_ms: batch.received_at[i],
-                    flags: crate::Flags(batch.flags[i]),
-                    best_bid: optional(&batch.best_bid, i),
-                    best_ask: optional(&batch.best_ask, i),
-                    prev_close: optional(&batch.prev_close, i),
+                    offset: offset[i],
+                    market: &markets[market[i] as usize],
+                    market_id: market[i],
+                    side: if side[i] == 0 { Side::Buy } else { Side::Sell },
+                    price: Decimal::from_trimmed(price.0[i], price.1[i]),
+                    volume: Decimal::from_trimmed(volume.0[i], volume.1[i]),
+                    sequential_id: sequential_id[i],
+                    traded_at_ms: traded_at[i],
+                    received_at_ms: received_at[i],
+                    flags: crate::Flags(flags[i]),
+                    best_bid: optional(best_bid.0[i], best_bid.1[i]),
+                    best_ask: optional(best_ask.0[i], best_ask.1[i]),
+                    prev_close: optional(prev_close.0[i], prev_close.1[i]),
                 };
                 out.stand_at(i as u32);
                 plugin.on_trade(&trade, &mut out);
@@ -152,9 +158,13 @@ impl<P: Plugin> Cell<P> {
 }
 
 #[inline]
-fn optional(column: &types::Decimals, i: usize) -> Option<Decimal> {
-    let scale = column.scale[i];
-    (scale != u8::MAX).then(|| Decimal::from_trimmed(column.mantissa[i], scale))
+fn cut(column: &types::Decimals, len: usize) -> (&[i64], &[u8]) {
+    (&column.mantissa[..len], &column.scale[..len])
+}
+
+#[inline]
+fn optional(mantissa: i64, scale: u8) -> Option<Decimal> {
+    (scale != u8::MAX).then(|| Decimal::from_trimmed(mantissa, scale))
 }
 
 fn lower(emissions: Vec<Emission>) -> Vec<types::Emission> {

@@ -1,15 +1,19 @@
 //! The trades of one market as far back as its longest window, kept once for all windows.
 //!
-//! Windows are cursors into it. A trade is added to and taken from each running sum exactly once;
-//! a late one is sorted in by its time.
+//! A trade is added to each running total once, whatever the number of windows: a window's sum is
+//! the difference of two totals, and windows are cursors that move only when they are looked at.
+//! They are looked at when a trade could have changed something: each says up to which total,
+//! between which prices and until when nothing can.
 //!
 //! Keeps: [bounded]
 
 use super::level::NEVER;
 use super::slot::{Amounts, Slot};
-use super::window::Window;
+use super::tally::{Extremes, Tally};
+use super::window::{Place, Window};
+use crate::fixed::quick;
 use crate::kinds::Fill;
-use crate::rule::Rule;
+use crate::rule::{Rule, When};
 use crate::say::Scene;
 use std::collections::VecDeque;
 use tradehook_decimal::Decimal;
@@ -17,6 +21,8 @@ use tradehook_decimal::Decimal;
 /// Slots kept per market; with more, the oldest is given up and windows that held it are unknown
 /// until they are whole again. 12 MB of single trades; chosen, not measured.
 const MAX_SLOTS: usize = 1 << 18;
+/// Slots between two times that everything no longer needed is forgotten.
+const TIDY: u64 = 1024;
 
 /// Slots in order of time, and the windows over them.
 #[derive(Debug)]
@@ -27,13 +33,49 @@ pub(crate) struct Log<S> {
     pub(crate) windows: Vec<Window>,
     /// Up to here, slots may be missing.
     pub(crate) trimmed_to: i64,
-    /// Whether any window sums.
-    sums: bool,
+    tallies: Vec<Tally>,
+    /// Of the last prices of all slots but the newest.
+    extremes: Extremes,
+    /// The newest slot with a trade whose amounts are in no total.
+    untold: Option<u64>,
+    /// The newest slot's last price at scale 8.
+    newest: Option<i64>,
+    /// Prices at scale 8 between which no window changes, and until when.
+    low: i64,
+    high: i64,
+    due: i64,
+    /// Whether the latest trade may have changed something.
+    stirred: bool,
+}
+
+/// What the market says while windows are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    /// Since when the market is seen whole.
+    pub(crate) cover_from: i64,
+    /// The latest price, and the same at scale 8.
+    pub(crate) price: Decimal,
+    pub(crate) near: Option<i64>,
+    /// Whether a trade in order brought it.
+    pub(crate) counts: bool,
 }
 
 impl<S> Default for Log<S> {
     fn default() -> Self {
-        Self { slots: VecDeque::new(), base: 0, windows: Vec::new(), trimmed_to: i64::MIN, sums: false }
+        Self {
+            slots: VecDeque::new(),
+            base: 0,
+            windows: Vec::new(),
+            trimmed_to: i64::MIN,
+            tallies: Vec::new(),
+            extremes: Extremes::default(),
+            untold: None,
+            newest: None,
+            stirred: false,
+            low: i64::MAX,
+            high: i64::MIN,
+            due: i64::MIN,
+        }
     }
 }
 
@@ -47,194 +89,243 @@ impl<S: Slot> Log<S> {
                 self.windows.len() - 1
             }
         };
+        let tally = if let When::Volume(volume) = &rule.when {
+            let same = |tally: &Tally| tally.measure == volume.measure && tally.side == volume.side;
+            self.tallies.iter().position(same).unwrap_or_else(|| {
+                self.tallies.push(Tally::new(volume.measure, volume.side));
+                self.tallies.len() - 1
+            })
+        } else {
+            0
+        };
         if let Some(window) = self.windows.get_mut(place) {
-            window.add(index, rule);
-            self.sums |= !window.meters.is_empty();
+            window.add(index, rule, tally);
         }
     }
 
+    /// The next trade in order; whether the windows have to be looked at for it.
     #[inline]
-    fn slot(&self, number: u64) -> Option<&S> {
-        self.slots.get(usize::try_from(number.checked_sub(self.base)?).ok()?)
+    pub(crate) fn trade(&mut self, fill: &Fill, near: Option<i64>, now_ms: i64) -> bool {
+        if self.windows.is_empty() {
+            return false;
+        }
+        let reached = self.push(fill, near);
+        let inside = near.is_some_and(|near| near >= self.low && near <= self.high);
+        // A trade behind the clock may be in no window at all.
+        self.stirred = !inside || reached || now_ms >= self.due || fill.at_ms != now_ms;
+        self.stirred
     }
 
-    /// Moves every window to the clock.
-    #[inline]
-    pub(crate) fn advance(&mut self, now_ms: i64) {
-        for window in &mut self.windows {
-            window.edge = S::edge(now_ms, window.span_ms);
-            let mut left = None;
-            while let Some(slot) =
-                self.slots.get(usize::try_from(window.cursor - self.base).unwrap_or(usize::MAX))
-            {
-                if slot.at() > window.edge {
-                    break;
-                }
-                window.leave(slot);
-                left = Some(slot);
-            }
-            if left.is_some() {
-                window.set_before(left);
-                window.drop_old_extremes();
-            }
+    /// Looks at the windows after a trade in order.
+    pub(crate) fn traded(&mut self, fill: &Fill, now: Now, scene: &mut Scene<'_>) {
+        if std::mem::take(&mut self.stirred) {
+            self.look(fill.at_ms != scene.now_ms, now, scene);
         }
     }
 
-    /// Takes in a trade; the windows stand at the clock already.
-    #[inline]
-    pub(crate) fn insert(&mut self, fill: &Fill) {
+    /// A late trade.
+    pub(crate) fn late(&mut self, fill: &Fill, now: Now, scene: &mut Scene<'_>) {
         let key = S::key(fill.at_ms);
-        let amounts =
-            if self.sums || S::SUMS { Amounts::of(fill.price, fill.volume, fill.sell) } else { None };
         if self.slots.back().is_some_and(|newest| newest.at() > key) {
-            self.sort_in(fill, key, amounts.as_ref());
-            return;
+            self.sort_in(fill, key);
+        } else {
+            self.push(fill, None);
+            self.newest = self.slots.back().and_then(|newest| quick(newest.last()));
         }
-        let merged = self
-            .slots
-            .back_mut()
-            .is_some_and(|newest| newest.at() == key && newest.merge(fill, amounts.as_ref()));
-        if !merged {
-            self.slots.push_back(S::new(fill, amounts.as_ref()));
-        }
-        let number = self.base + self.slots.len() as u64 - 1;
-        for window in &mut self.windows {
-            if key > window.edge {
-                window.enter(amounts.as_ref());
-                window.extend(number, fill.price, fill.price);
-            } else {
-                window.cursor += u64::from(!merged);
-                window.set_before(self.slots.back());
-            }
-        }
-        self.trim();
+        self.look(true, now, scene);
     }
 
-    /// Takes in a late trade.
-    fn sort_in(&mut self, fill: &Fill, key: i64, amounts: Option<&Amounts>) {
+    /// The clock moved without a trade.
+    pub(crate) fn tick(&mut self, now: Now, scene: &mut Scene<'_>) {
+        if scene.now_ms >= self.due {
+            self.look(false, now, scene);
+        }
+    }
+
+    #[inline]
+    fn amounts(&self, fill: &Fill) -> Option<Amounts> {
+        if S::SUMS || !self.tallies.is_empty() { Amounts::of(fill) } else { None }
+    }
+
+    /// Takes in a trade that is not older than the newest; whether a sum may matter now.
+    #[inline]
+    fn push(&mut self, fill: &Fill, near: Option<i64>) -> bool {
+        let amounts = self.amounts(fill);
+        let newest = self.slots.back_mut();
+        let merged = newest.is_some_and(|newest| newest.merge(fill, amounts.as_ref()));
+        let mut reached = false;
+        if merged {
+            for tally in &mut self.tallies {
+                reached |= tally.grow(amounts.as_ref());
+            }
+        } else {
+            if !self.slots.is_empty() {
+                self.extremes.push(self.base + self.slots.len() as u64 - 1, self.newest);
+            }
+            self.slots.push_back(S::new(fill, amounts.as_ref()));
+            for tally in &mut self.tallies {
+                reached |= tally.push(amounts.as_ref());
+            }
+        }
+        self.newest = near;
+        let number = self.base + self.slots.len() as u64 - 1;
+        if amounts.is_none() && !self.tallies.is_empty() {
+            self.untold = Some(number);
+            reached = true;
+        }
+        if !merged && number % TIDY == 0 || self.slots.len() > MAX_SLOTS {
+            self.tidy(fill.at_ms);
+        }
+        reached
+    }
+
+    /// Sorts in a trade that is older than the newest slot.
+    fn sort_in(&mut self, fill: &Fill, key: i64) {
+        let amounts = self.amounts(fill);
         let place = self.slots.partition_point(|slot| slot.at() <= key);
         let same = place.checked_sub(1).and_then(|before| self.slots.get_mut(before));
-        let merged = same.is_some_and(|slot| slot.at() == key && slot.merge(fill, amounts));
+        let merged = same.is_some_and(|slot| slot.at() == key && slot.merge(fill, amounts.as_ref()));
+        let place = if merged { place - 1 } else { place };
+        let number = self.base + place as u64;
         if !merged {
-            self.slots.insert(place, S::new(fill, amounts));
+            self.slots.insert(place, S::new(fill, amounts.as_ref()));
+            self.untold = self.untold.map(|untold| untold + u64::from(untold >= number));
         }
-        for at in 0..self.windows.len() {
-            if let Some(window) = self.windows.get_mut(at) {
-                if key > window.edge {
-                    window.enter(amounts);
-                } else if !merged {
-                    window.cursor += 1;
-                }
-            }
-            self.rebuild_extremes(at);
-            self.find_before(at);
+        for window in &mut self.windows {
+            window.cursor += u64::from(!merged && number < window.cursor);
+            window.forget_extremes();
         }
-        self.trim();
+        for tally in &mut self.tallies {
+            tally.sort_in(place, merged, amounts.as_ref());
+        }
+        if amounts.is_none() {
+            self.untold = self.untold.max(Some(number));
+        }
+        self.find_extremes(number);
+        if self.slots.len() > MAX_SLOTS {
+            self.tidy(i64::MIN);
+        }
     }
 
-    /// Looks up the price before a window.
-    fn find_before(&mut self, at: usize) {
-        let Some(window) = self.windows.get_mut(at) else { return };
-        let place = window.cursor.checked_sub(self.base + 1).and_then(|place| usize::try_from(place).ok());
-        window.set_before(place.and_then(|place| self.slots.get(place)));
-    }
-
-    fn rebuild_extremes(&mut self, at: usize) {
-        let Some(window) = self.windows.get_mut(at) else { return };
-        for extremes in [&mut window.lows, &mut window.highs].into_iter().flatten() {
-            extremes.clear();
-        }
-        if window.lows.is_none() && window.highs.is_none() {
-            return;
-        }
-        let skip = usize::try_from(window.cursor.saturating_sub(self.base)).unwrap_or(usize::MAX);
-        for (number, slot) in (window.cursor..).zip(self.slots.iter().skip(skip)) {
-            window.extend(number, slot.low(), slot.high());
+    /// Finds the extremes again from this slot on.
+    fn find_extremes(&mut self, number: u64) {
+        let from = self.extremes.forget_from(number);
+        let skip = usize::try_from(from.saturating_sub(self.base)).unwrap_or(usize::MAX);
+        let sealed = self.slots.len().saturating_sub(1);
+        for (number, slot) in (self.base..).zip(self.slots.iter().take(sealed)).skip(skip) {
+            self.extremes.push(number, quick(slot.last()));
         }
     }
 
     /// Forgets what no window and no reference needs, and what is too much.
-    #[inline]
-    fn trim(&mut self) {
+    #[cold]
+    fn tidy(&mut self, now_ms: i64) {
+        for window in &mut self.windows {
+            window.advance(&self.slots, self.base, S::edge(now_ms, window.span_ms));
+        }
         let needed = self.windows.iter().map(|window| window.cursor).min().unwrap_or(u64::MAX);
         // The one slot before a window is its reference.
-        while self.base + 1 < needed && self.slots.len() > 1 || self.slots.len() > MAX_SLOTS {
-            let Some(oldest) = self.slots.pop_front() else { return };
-            for window in self.windows.iter_mut().filter(|window| window.cursor <= self.base + 1) {
-                if window.cursor == self.base {
-                    window.leave(&oldest);
-                    window.drop_old_extremes();
-                }
-                window.before = None;
+        while self.base + 1 < needed && self.slots.len() > 1 {
+            self.drop_oldest();
+        }
+        while self.slots.len() > MAX_SLOTS {
+            self.drop_oldest();
+            for window in &mut self.windows {
+                window.cursor = window.cursor.max(self.base);
             }
+            self.rouse();
+        }
+        self.extremes.forget_before(self.base);
+        if self.tallies.iter_mut().fold(false, |moved, tally| tally.rebase() || moved) {
+            self.rouse();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.slots.pop_front() {
             self.base += 1;
             self.trimmed_to = self.trimmed_to.max(oldest.at());
+            self.tallies.iter_mut().for_each(Tally::drop_oldest);
         }
     }
 
-    /// Looks what the windows' values changed. `cover_from` is when the market was first seen
-    /// whole.
-    #[inline]
-    pub(crate) fn look(
-        &mut self,
-        cover_from: i64,
-        price: (Decimal, f64),
-        counts: bool,
-        scene: &mut Scene<'_>,
-    ) {
-        let whole_from = cover_from.max(self.trimmed_to);
-        for at in 0..self.windows.len() {
-            let Some(window) = self.windows.get_mut(at) else { return };
-            let covered = whole_from <= window.edge;
-            for meter in &mut window.meters {
-                meter.look(covered, window.span_ms, counts, scene);
+    /// Looks at every window in which something may have changed; at all of them if `all`.
+    fn look(&mut self, all: bool, now: Now, scene: &mut Scene<'_>) {
+        let whole_from = now.cover_from.max(self.trimmed_to);
+        self.tallies.iter_mut().for_each(|tally| tally.limit = i128::MAX);
+        (self.low, self.high, self.due) = (i64::MIN, i64::MAX, NEVER);
+        for window in &mut self.windows {
+            if all || window.stirs(now.near, scene.now_ms, &self.tallies) {
+                let edge = S::edge(scene.now_ms, window.span_ms);
+                window.advance(&self.slots, self.base, edge);
+                let place = Place {
+                    slots: &self.slots,
+                    base: self.base,
+                    tallies: &self.tallies,
+                    extremes: &self.extremes,
+                    untold: self.untold,
+                    covered: whole_from <= edge,
+                    // Panes begin to cover at a full second.
+                    covers_at: S::leaves(S::key(whole_from), window.span_ms),
+                };
+                window.look(&place, now, scene);
             }
-            if window.moves.is_empty() {
-                continue;
-            }
-            let start = window.start(|number| {
-                let place = usize::try_from(number.checked_sub(self.base)?).ok()?;
-                self.slots.get(place).map(S::first)
-            });
-            for moves in &mut window.moves {
-                moves.look(&start, price, counts, scene);
+            (self.low, self.high) = (self.low.max(window.low), self.high.min(window.high));
+            self.due = self.due.min(window.due);
+            for meter in &window.meters {
+                if let Some(tally) = self.tallies.get_mut(meter.tally) {
+                    tally.limit = tally.limit.min(meter.limit);
+                }
             }
         }
     }
 
-    /// When the clock alone can change something.
-    pub(crate) fn deadline(&self, cover_from: i64) -> i64 {
-        let whole_from = cover_from.max(self.trimmed_to);
-        let mut due = NEVER;
-        for window in &self.windows {
-            let expiry = self.slot(window.cursor).map_or(NEVER, |slot| S::leaves(slot.at(), window.span_ms));
-            // Panes begin to cover at a full second.
-            let cover = S::leaves(S::key(whole_from), window.span_ms);
-            let meters = window.meters.iter().map(|meter| meter.deadline(expiry, cover));
-            due = meters.chain(window.moves.iter().map(|moves| moves.deadline(expiry))).fold(due, i64::min);
-        }
-        due
+    /// The first clock at which a tick changes something.
+    pub(crate) fn due(&self) -> i64 {
+        if self.windows.is_empty() { NEVER } else { self.due }
     }
 
-    /// Rebuilds everything that follows from the slots, at this clock.
-    pub(crate) fn rebuild(&mut self, now_ms: i64) {
-        self.base = 0;
-        for at in 0..self.windows.len() {
-            let Some(window) = self.windows.get_mut(at) else { return };
-            window.edge = S::edge(now_ms, window.span_ms);
+    /// Leaves a stretch that nobody saw out of the timers.
+    pub(crate) fn freeze(&mut self, from_ms: i64, to_ms: i64) {
+        self.windows.iter_mut().for_each(|window| window.freeze(from_ms, to_ms));
+        self.rouse();
+    }
+
+    /// Forgets every shortcut.
+    fn rouse(&mut self) {
+        self.windows.iter_mut().for_each(Window::rouse);
+        (self.low, self.high, self.due) = (i64::MAX, i64::MIN, i64::MIN);
+    }
+
+    /// What must be kept at this clock: up to when slots may be missing, and the slots.
+    pub(crate) fn kept(&self, now_ms: i64) -> (i64, impl Iterator<Item = &S>) {
+        let left = |window: &Window| {
+            let edge = S::edge(now_ms, window.span_ms);
+            self.slots.partition_point(|slot| slot.at() <= edge)
+        };
+        // The one slot before a window is its reference.
+        let needless = self.windows.iter().map(left).min().unwrap_or(0).saturating_sub(1);
+        let dropped = needless.checked_sub(1).and_then(|last| self.slots.get(last));
+        let trimmed_to = dropped.map_or(self.trimmed_to, |slot| slot.at().max(self.trimmed_to));
+        (trimmed_to, self.slots.iter().skip(needless))
+    }
+
+    /// Rebuilds everything that follows from the slots.
+    pub(crate) fn rebuild(&mut self) {
+        (self.base, self.untold) = (0, None);
+        self.tallies.iter_mut().for_each(|tally| tally.rebuild(&self.slots));
+        for (number, slot) in (0u64..).zip(&self.slots) {
+            if slot.untold() {
+                self.untold = Some(number);
+            }
+        }
+        for window in &mut self.windows {
             window.cursor = 0;
-            for meter in &mut window.meters {
-                (meter.sum, meter.untold) = (0, 0);
-                meter.rouse();
-            }
-            window.moves.iter_mut().for_each(super::window::Moves::rouse);
-            let edge = window.edge;
-            window.cursor = self.slots.partition_point(|slot| slot.at() <= edge) as u64;
-            for slot in self.slots.iter().filter(|slot| slot.at() > edge) {
-                window.take_in(slot);
-            }
-            self.rebuild_extremes(at);
-            self.find_before(at);
+            window.forget_extremes();
         }
+        self.extremes = Extremes::default();
+        self.find_extremes(0);
+        self.newest = self.slots.back().and_then(|newest| quick(newest.last()));
+        self.rouse();
     }
 }

@@ -55,7 +55,17 @@ impl Market {
             at_ms: trade.traded_at_ms,
             id: trade.sequential_id,
         };
-        let latest = self.clock.latest.map_or(trade.price, |latest| latest.price);
+        if order == Order::Next && !self.watches.trade(trade, &fill, self.clock.now_ms) {
+            return;
+        }
+        let late = order == Order::Late || trade.flags.has(Flags::BACKFILLED);
+        self.look(order, fill, late, desk);
+    }
+
+    /// Looks at what a trade changed.
+    #[inline(never)]
+    fn look(&mut self, order: Order, fill: Fill, late: bool, desk: &mut Desk<'_>) {
+        let latest = self.clock.latest.map_or(fill.price, |latest| latest.price);
         let mut scene = Scene {
             rules: desk.rules,
             code: &self.code,
@@ -63,11 +73,11 @@ impl Market {
             price: Some(latest),
             prev_close: self.prev_close,
             fill: Some(fill),
-            late: order == Order::Late || trade.flags.has(Flags::BACKFILLED),
+            late,
             said: desk.said,
         };
         if order == Order::Next {
-            self.watches.trade(trade, &fill, &self.clock, &mut scene);
+            self.watches.traded(&fill, &self.clock, &mut scene);
         } else {
             self.watches.late(&fill, latest, &self.clock, &mut scene);
         }

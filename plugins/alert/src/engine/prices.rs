@@ -45,6 +45,8 @@ pub(crate) struct Prices {
     all_high: i64,
     all_due: i64,
     latest: Option<Decimal>,
+    /// Whether the latest price may have changed something.
+    stirred: bool,
 }
 
 impl Prices {
@@ -110,16 +112,21 @@ impl Prices {
         self.sum_up();
     }
 
-    /// The next price in order; `None` when the trade does not carry one.
+    /// The next price in order, and the same at scale 8; `None` when the trade does not carry one.
+    /// Whether the watches have to be looked at for it.
     #[inline]
-    pub(crate) fn trade(&mut self, price: Option<Decimal>, scene: &mut Scene<'_>) {
+    pub(crate) fn trade(&mut self, price: Option<Decimal>, near: Option<i64>, now_ms: i64) -> bool {
         self.latest = price;
-        let near = price.and_then(quick);
         let inside = near.is_some_and(|near| near >= self.all_low && near <= self.all_high);
-        if inside && scene.now_ms < self.all_due {
-            return;
+        self.stirred = !inside || now_ms >= self.all_due;
+        self.stirred
+    }
+
+    /// Looks at the watches after a trade.
+    pub(crate) fn traded(&mut self, scene: &mut Scene<'_>) {
+        if std::mem::take(&mut self.stirred) {
+            self.look(self.latest, self.latest.and_then(quick), scene);
         }
-        self.look(price, near, scene);
     }
 
     /// Looks at every watch whose interval the price left or whose timer is due.

@@ -3,7 +3,7 @@
 //! Which of the two follows from the rule's text alone. A raw window is `(now - w, now]`; one of
 //! panes is `(floor(now - w), now]`, to the second, with panes `(start, start + 1 s]`.
 
-use crate::fixed::{notional, volume};
+use crate::fixed::{notional, product, quick, volume};
 use crate::kinds::{Fill, Measure};
 use crate::rule::Taker;
 use serde::{Deserialize, Serialize};
@@ -18,17 +18,29 @@ const AMOUNT_LIMIT: i128 = 1 << 100;
 /// What one trade adds to the sums; `None` when it cannot be told exactly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Amounts {
-    pub(crate) notional: i128,
-    pub(crate) volume: i128,
-    pub(crate) sell: bool,
+    notional: i128,
+    size: Decimal,
+    sell: bool,
 }
 
 impl Amounts {
     #[inline]
-    pub(crate) fn of(price: Decimal, size: Decimal, sell: bool) -> Option<Self> {
+    pub(crate) fn of(fill: &Fill) -> Option<Self> {
+        Self::from(fill.price, fill.volume, fill.sell)
+    }
+
+    #[inline]
+    fn from(price: Decimal, size: Decimal, sell: bool) -> Option<Self> {
         let small = |amount: &i128| (0..AMOUNT_LIMIT).contains(amount);
-        let notional = notional(price, size).filter(small)?;
-        Some(Self { notional, volume: volume(size).filter(small)?, sell })
+        let notional = match (quick(price), quick(size)) {
+            // At scale 16, what fits an `i64` at scale 8 is below the limit.
+            (Some(price), Some(size)) if price >= 0 && size >= 0 => product(price, size),
+            _ => {
+                volume(size).filter(small)?;
+                notional(price, size)?
+            }
+        };
+        small(&notional).then_some(Self { notional, size, sell })
     }
 
     /// What of it `measure` and `side` count.
@@ -39,9 +51,13 @@ impl Amounts {
         }
         match measure {
             Measure::Notional => self.notional,
-            Measure::Volume => self.volume,
+            Measure::Volume => self.volume(),
             Measure::Count => 1,
         }
+    }
+
+    fn volume(&self) -> i128 {
+        volume(self.size).unwrap_or(0)
     }
 }
 
@@ -58,7 +74,8 @@ pub(crate) trait Slot: Sized {
         key.saturating_add(span_ms)
     }
     fn new(fill: &Fill, amounts: Option<&Amounts>) -> Self;
-    /// Takes in one more trade of the same key; false when each trade has a slot of its own.
+    /// Takes in one more trade of the same key; false when it is of another one, or each trade has
+    /// a slot of its own.
     fn merge(&mut self, fill: &Fill, amounts: Option<&Amounts>) -> bool;
     fn at(&self) -> i64;
     fn first(&self) -> Decimal;
@@ -67,8 +84,8 @@ pub(crate) trait Slot: Sized {
     fn high(&self) -> Decimal;
     /// What it adds to a sum.
     fn part(&self, measure: Measure, side: Option<Taker>) -> i128;
-    /// Trades in it whose amounts are in no sum.
-    fn untold(&self) -> u32;
+    /// Whether the amounts of a trade in it are in no sum.
+    fn untold(&self) -> bool;
 }
 
 /// One trade.
@@ -76,8 +93,8 @@ pub(crate) trait Slot: Sized {
 #[serde(from = "Bare", into = "Bare")]
 pub(crate) struct Single {
     bare: Bare,
-    /// Price times volume at scale 16, multiplied once; negative when the amounts are in no sum.
-    notional: i128,
+    /// Whether the amounts are in the sums.
+    told: bool,
 }
 
 /// What of a trade is remembered.
@@ -103,8 +120,7 @@ impl Bare {
 
 impl From<Bare> for Single {
     fn from(bare: Bare) -> Self {
-        let amounts = Amounts::of(bare.price(), bare.size(), bare.sell);
-        Self { bare, notional: amounts.map_or(-1, |amounts| amounts.notional) }
+        Self { bare, told: Amounts::from(bare.price(), bare.size(), bare.sell).is_some() }
     }
 }
 
@@ -138,9 +154,10 @@ impl Slot for Single {
             size_scale: size.scale(),
             sell: fill.sell,
         };
-        Self { bare, notional: amounts.map_or(-1, |amounts| amounts.notional) }
+        Self { bare, told: amounts.is_some() }
     }
 
+    #[inline]
     fn merge(&mut self, _fill: &Fill, _amounts: Option<&Amounts>) -> bool {
         false
     }
@@ -168,20 +185,13 @@ impl Slot for Single {
         self.first()
     }
 
-    #[inline]
     fn part(&self, measure: Measure, side: Option<Taker>) -> i128 {
-        if self.notional < 0 || side.is_some_and(|side| (side == Taker::Sell) != self.bare.sell) {
-            return 0;
-        }
-        match measure {
-            Measure::Notional => self.notional,
-            Measure::Volume => volume(self.bare.size()).unwrap_or(0),
-            Measure::Count => 1,
-        }
+        let amounts = Amounts::from(self.bare.price(), self.bare.size(), self.bare.sell);
+        amounts.map_or(0, |amounts| amounts.part(measure, side))
     }
 
-    fn untold(&self) -> u32 {
-        u32::from(self.notional < 0)
+    fn untold(&self) -> bool {
+        !self.told
     }
 }
 
@@ -232,7 +242,7 @@ impl Pane {
         let [bought, sold] = [&mut self.bought, &mut self.sold];
         let totals = if amounts.sell { sold } else { bought };
         totals.notional += amounts.notional;
-        totals.volume += amounts.volume;
+        totals.volume += amounts.volume();
         totals.count = totals.count.saturating_add(1);
     }
 }
@@ -266,7 +276,11 @@ impl Slot for Pane {
         pane
     }
 
+    #[inline]
     fn merge(&mut self, fill: &Fill, amounts: Option<&Amounts>) -> bool {
+        if fill.at_ms > self.at || fill.at_ms <= self.at.saturating_sub(PANE_MS) {
+            return false;
+        }
         if fill.at_ms >= self.last_ms {
             (self.last_ms, self.last) = (fill.at_ms, fill.price);
         }
@@ -307,7 +321,7 @@ impl Slot for Pane {
         }
     }
 
-    fn untold(&self) -> u32 {
-        self.untold
+    fn untold(&self) -> bool {
+        self.untold > 0
     }
 }

@@ -7,9 +7,10 @@
 use super::Engine;
 use super::clock::Latest;
 use super::level::{self, Level};
+use super::log::Log;
 use super::market::Market;
 use super::prices::Watch;
-use super::slot::{Pane, Single};
+use super::slot::{Pane, Single, Slot};
 use crate::fixed::Kept;
 use crate::kinds::{GridMemory, LineMemory, Sweep};
 use crate::rule::Rule;
@@ -145,20 +146,17 @@ fn save_market(number: u32, market: &Market) -> MarketState {
         cover_from: market.clock.cover_from,
         quiet_since: market.clock.quiet_since,
         prices: market.watches.prices.each_ref().map(|prices| prices.latest().map(Kept)),
-        raw: LogState {
-            kept: !market.watches.raw.windows.is_empty(),
-            trimmed_to: market.watches.raw.trimmed_to,
-            slots: market.watches.raw.slots.iter().copied().collect(),
-        },
-        panes: LogState {
-            kept: !market.watches.panes.windows.is_empty(),
-            trimmed_to: market.watches.panes.trimmed_to,
-            slots: market.watches.panes.slots.iter().copied().collect(),
-        },
+        raw: save_log(&market.watches.raw, market.clock.now_ms),
+        panes: save_log(&market.watches.panes, market.clock.now_ms),
         sweeps: market.watches.large.sweeps(),
         swept: market.watches.large.fired(),
         memories,
     }
+}
+
+fn save_log<S: Slot + Copy>(log: &Log<S>, now_ms: i64) -> LogState<S> {
+    let (trimmed_to, slots) = log.kept(now_ms);
+    LogState { kept: !log.windows.is_empty(), trimmed_to, slots: slots.copied().collect() }
 }
 
 fn load_market(market: &mut Market, saved: MarketState, now: &dyn Fn(u32) -> Option<u32>, rules: &[Rule]) {
@@ -177,8 +175,8 @@ fn load_market(market: &mut Market, saved: MarketState, now: &dyn Fn(u32) -> Opt
     if !market.watches.panes.windows.is_empty() {
         market.watches.panes.slots = saved.panes.slots.into();
     }
-    market.watches.raw.rebuild(saved.now_ms);
-    market.watches.panes.rebuild(saved.now_ms);
+    market.watches.raw.rebuild();
+    market.watches.panes.rebuild();
     for (gap_ms, sweep) in saved.sweeps {
         market.watches.large.resume(gap_ms, sweep);
     }

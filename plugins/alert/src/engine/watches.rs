@@ -5,10 +5,10 @@
 
 use super::clock::Clock;
 use super::level::{Level, NEVER};
-use super::log::Log;
+use super::log::{Log, Now};
 use super::prices::Prices;
-use super::slot::{Pane, RAW_WINDOW_MS, Single, Slot};
-use crate::fixed::approx;
+use super::slot::{Pane, RAW_WINDOW_MS, Single};
+use crate::fixed::{approx, quick};
 use crate::kinds::{Caught, Fill, Large};
 use crate::rule::{Rule, Source, When};
 use crate::say::{Scene, Seen};
@@ -79,21 +79,36 @@ impl Watches {
         }
     }
 
-    /// The next trade in order.
+    /// The next trade in order; whether anything has to be looked at for it.
     #[inline]
-    pub(crate) fn trade(&mut self, trade: &Trade<'_>, fill: &Fill, clock: &Clock, scene: &mut Scene<'_>) {
-        for (prices, source) in self.prices.iter_mut().zip(SOURCES) {
+    pub(crate) fn trade(&mut self, trade: &Trade<'_>, fill: &Fill, now_ms: i64) -> bool {
+        let near = quick(fill.price);
+        let mut stirred = !self.quiets_rest;
+        let [last, others @ ..] = &mut self.prices;
+        if !last.is_empty() {
+            stirred |= last.trade(Some(fill.price), near, now_ms);
+        }
+        for (prices, source) in others.iter_mut().zip(SOURCES.into_iter().skip(1)) {
             if !prices.is_empty() {
-                prices.trade(price_of(trade, source), scene);
+                let price = price_of(trade, source);
+                stirred |= prices.trade(price, price.and_then(quick), now_ms);
             }
         }
-        let price = (fill.price, approx(fill.price));
         if !self.large.is_empty() {
-            self.large.trade(fill, price.1, approx(fill.volume), &mut self.caught);
-            self.caught.drain(..).for_each(|caught| scene.caught(&caught));
+            self.large.trade(fill, approx(fill.price), approx(fill.volume), &mut self.caught);
+            stirred |= !self.caught.is_empty();
         }
-        take_in(&mut self.raw, fill, price, clock, true, scene);
-        take_in(&mut self.panes, fill, price, clock, true, scene);
+        stirred |= self.raw.trade(fill, near, now_ms);
+        stirred | self.panes.trade(fill, near, now_ms)
+    }
+
+    /// Looks at what the trade that was just taken in changed.
+    pub(crate) fn traded(&mut self, fill: &Fill, clock: &Clock, scene: &mut Scene<'_>) {
+        self.prices.iter_mut().for_each(|prices| prices.traded(scene));
+        self.caught.drain(..).for_each(|caught| scene.caught(&caught));
+        let now = now(clock, fill.price, true);
+        self.raw.traded(fill, now, scene);
+        self.panes.traded(fill, now, scene);
         if !self.quiets_rest {
             self.look_at_silence(clock, scene);
         }
@@ -102,20 +117,22 @@ impl Watches {
     /// A late trade: it counts in windows and moves nothing else.
     pub(crate) fn late(&mut self, fill: &Fill, latest: Decimal, clock: &Clock, scene: &mut Scene<'_>) {
         self.prices.iter_mut().for_each(|prices| prices.tick(scene));
-        let price = (latest, approx(latest));
-        take_in(&mut self.raw, fill, price, clock, false, scene);
-        take_in(&mut self.panes, fill, price, clock, false, scene);
+        let now = now(clock, latest, false);
+        if !self.raw.windows.is_empty() {
+            self.raw.late(fill, now, scene);
+        }
+        if !self.panes.windows.is_empty() {
+            self.panes.late(fill, now, scene);
+        }
         self.look_at_silence(clock, scene);
     }
 
     /// The clock moved without a trade.
     pub(crate) fn tick(&mut self, latest: Decimal, clock: &Clock, scene: &mut Scene<'_>) {
         self.prices.iter_mut().for_each(|prices| prices.tick(scene));
-        let price = (latest, approx(latest));
-        self.raw.advance(clock.now_ms);
-        self.raw.look(clock.cover_from, price, false, scene);
-        self.panes.advance(clock.now_ms);
-        self.panes.look(clock.cover_from, price, false, scene);
+        let now = now(clock, latest, false);
+        self.raw.tick(now, scene);
+        self.panes.tick(now, scene);
         self.look_at_silence(clock, scene);
     }
 
@@ -132,7 +149,7 @@ impl Watches {
 
     /// The first clock at which a tick changes something.
     pub(crate) fn deadline(&self, clock: &Clock) -> i64 {
-        let mut due = self.raw.deadline(clock.cover_from).min(self.panes.deadline(clock.cover_from));
+        let mut due = self.raw.due().min(self.panes.due());
         for prices in self.prices.iter().filter(|prices| !prices.is_empty()) {
             due = due.min(prices.due());
         }
@@ -146,27 +163,16 @@ impl Watches {
     /// Leaves a stretch that nobody saw out of all timers.
     pub(crate) fn freeze(&mut self, from_ms: i64, to_ms: i64) {
         self.prices.iter_mut().for_each(|prices| prices.freeze(from_ms, to_ms));
-        let windows = self.raw.windows.iter_mut().chain(&mut self.panes.windows);
-        windows.for_each(|window| window.freeze(from_ms, to_ms));
+        self.raw.freeze(from_ms, to_ms);
+        self.panes.freeze(from_ms, to_ms);
         self.quiets.iter_mut().for_each(|quiet| quiet.level.freeze(from_ms, to_ms));
     }
 }
 
-/// A trade comes into a log that somebody asks.
+/// The market at this moment.
 #[inline]
-fn take_in<S: Slot>(
-    log: &mut Log<S>,
-    fill: &Fill,
-    price: (Decimal, f64),
-    clock: &Clock,
-    counts: bool,
-    scene: &mut Scene<'_>,
-) {
-    if !log.windows.is_empty() {
-        log.advance(clock.now_ms);
-        log.insert(fill);
-        log.look(clock.cover_from, price, counts, scene);
-    }
+fn now(clock: &Clock, price: Decimal, counts: bool) -> Now {
+    Now { cover_from: clock.cover_from, price, near: quick(price), counts }
 }
 
 /// The price that a source shows in this trade.

@@ -2,10 +2,12 @@
 
 use super::band::Band;
 use super::level::{Level, NEVER};
-use super::slot::{Amounts, Slot};
-use crate::fixed::{approx, exact};
+use super::log::Now;
+use super::slot::Slot;
+use super::tally::{Extremes, Tally};
+use crate::fixed::{approx, exact, quick};
 use crate::kinds::{Calm, Change, Measure, Reference, Volume, Warmup};
-use crate::rule::{Rule, Taker, When};
+use crate::rule::{Rule, When};
 use crate::say::{Scene, Seen};
 use std::collections::VecDeque;
 use tradehook_decimal::Decimal;
@@ -14,29 +16,36 @@ use tradehook_decimal::Decimal;
 #[derive(Debug)]
 pub(crate) struct Window {
     pub(crate) span_ms: i64,
-    /// The number of the oldest slot in it; numbers count from the log's first ever.
+    /// The number of the oldest slot in it, when it was last looked at; numbers count from the
+    /// log's first ever.
     pub(crate) cursor: u64,
-    pub(crate) edge: i64,
-    /// The last price that is no longer in it, and its approximation.
-    pub(crate) before: Option<(Decimal, f64)>,
     pub(crate) meters: Vec<Meter>,
     pub(crate) moves: Vec<Moves>,
-    /// Slots that can still become the lowest or highest, with their extreme.
-    pub(crate) lows: Option<VecDeque<(u64, Decimal)>>,
-    pub(crate) highs: Option<VecDeque<(u64, Decimal)>>,
+    lows: Option<Peaks>,
+    highs: Option<Peaks>,
+    /// Prices at scale 8 between which nothing changes, and until when.
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+    pub(crate) due: i64,
 }
 
-/// A running sum and the levels on it.
+/// Slots that can still become the lowest or the highest, with their extreme.
+#[derive(Debug, Default)]
+struct Peaks {
+    prices: VecDeque<(u64, Decimal)>,
+    /// The newest slot that was taken in; it may still grow.
+    upto: u64,
+}
+
+/// A sum and the levels on it.
 #[derive(Debug)]
 pub(crate) struct Meter {
     measure: Measure,
-    side: Option<Taker>,
-    pub(crate) sum: i128,
-    /// Trades in the window whose amounts are in no sum: while there is one, the sum is unknown.
-    pub(crate) untold: u32,
-    covered: bool,
+    /// Which running total it is a difference of.
+    pub(crate) tally: usize,
     pub(crate) levels: Vec<(Level, Band, Warmup)>,
-    quiet: (i128, i128),
+    /// A running total below this changes nothing, until `due`.
+    pub(crate) limit: i128,
     due: i64,
 }
 
@@ -46,250 +55,309 @@ pub(crate) struct Moves {
     reference: Reference,
     pub(crate) levels: Vec<(Level, Change)>,
     calm: Calm,
-    due: i64,
+    /// When a timer is due.
+    timer: i64,
     /// Whether all levels know that the reference is unknown.
     waiting: bool,
+    quiet: Quiet,
 }
 
-/// No value lies between these.
-const NOWHERE: (i128, i128) = (i128::MAX, i128::MIN);
+/// Prices at scale 8 between which nothing changes, and until when.
+#[derive(Clone, Copy, Debug)]
+struct Quiet {
+    low: i64,
+    high: i64,
+    due: i64,
+}
+
+/// A log, as seen from one window.
+pub(crate) struct Place<'a, S> {
+    pub(crate) slots: &'a VecDeque<S>,
+    pub(crate) base: u64,
+    pub(crate) tallies: &'a [Tally],
+    pub(crate) extremes: &'a Extremes,
+    pub(crate) untold: Option<u64>,
+    /// Whether the whole window was seen, and when it will have been.
+    pub(crate) covered: bool,
+    pub(crate) covers_at: i64,
+}
+
 const RESTLESS: Calm =
     Calm { ratio: (f64::INFINITY, f64::NEG_INFINITY), distance: (f64::INFINITY, f64::NEG_INFINITY) };
+
+impl Quiet {
+    const NOWHERE: Self = Self { low: i64::MAX, high: i64::MIN, due: NEVER };
+    const ANYWHERE: Self = Self { low: i64::MIN, high: i64::MAX, due: NEVER };
+}
+
+impl<S: Slot> Place<'_, S> {
+    fn slot(&self, number: u64) -> Option<&S> {
+        self.slots.get(usize::try_from(number.checked_sub(self.base)?).ok()?)
+    }
+
+    /// When slot `number` leaves a window of this span.
+    fn leaves(&self, number: u64, span_ms: i64) -> i64 {
+        self.slot(number).map_or(NEVER, |slot| S::leaves(slot.at(), span_ms))
+    }
+}
+
+impl Peaks {
+    /// Takes in what is new, and forgets what left. `better` says that the second price makes the
+    /// first one meaningless.
+    fn advance<S: Slot>(
+        &mut self,
+        place: &Place<'_, S>,
+        cursor: u64,
+        pick: fn(&S) -> Decimal,
+        better: fn(Decimal, Decimal) -> bool,
+    ) {
+        let from = self.upto.max(cursor);
+        let skip = usize::try_from(from.saturating_sub(place.base)).unwrap_or(usize::MAX);
+        for (number, slot) in (from..).zip(place.slots.range(skip.min(place.slots.len())..)) {
+            let price = pick(slot);
+            while self.prices.back().is_some_and(|(_, old)| better(*old, price)) {
+                self.prices.pop_back();
+            }
+            self.prices.push_back((number, price));
+            self.upto = number;
+        }
+        while self.prices.front().is_some_and(|(number, _)| *number < cursor) {
+            self.prices.pop_front();
+        }
+    }
+}
 
 impl Window {
     pub(crate) fn new(span_ms: i64) -> Self {
         Self {
             span_ms,
             cursor: 0,
-            edge: i64::MIN,
-            before: None,
             meters: Vec::new(),
             moves: Vec::new(),
             lows: None,
             highs: None,
+            low: i64::MAX,
+            high: i64::MIN,
+            due: i64::MIN,
         }
     }
 
-    pub(crate) fn add(&mut self, index: u32, rule: &Rule) {
+    /// `tally` is the running total of a volume rule.
+    pub(crate) fn add(&mut self, index: u32, rule: &Rule, tally: usize) {
         match &rule.when {
-            When::Volume(volume) => self.add_volume(Level::new(index, rule.timing), volume),
+            When::Volume(volume) => self.add_volume(Level::new(index, rule.timing), volume, tally),
             When::Change(change) => {
                 let level = Level::new(index, rule.timing);
                 match change.reference {
-                    Reference::Low { .. } => self.lows = Some(VecDeque::new()),
-                    Reference::High { .. } => self.highs = Some(VecDeque::new()),
+                    Reference::Low { .. } => self.lows = Some(Peaks::default()),
+                    Reference::High { .. } => self.highs = Some(Peaks::default()),
                     _ => {}
                 }
                 if let Some(moves) = self.moves.iter_mut().find(|m| m.reference == change.reference) {
                     moves.levels.push((level, change.clone()));
                 } else {
                     let (reference, levels) = (change.reference, vec![(level, change.clone())]);
-                    self.moves.push(Moves { reference, levels, calm: RESTLESS, due: NEVER, waiting: false });
+                    self.moves.push(Moves {
+                        reference,
+                        levels,
+                        calm: RESTLESS,
+                        timer: NEVER,
+                        waiting: false,
+                        quiet: Quiet::NOWHERE,
+                    });
                 }
             }
             _ => {}
         }
     }
 
-    fn add_volume(&mut self, level: Level, volume: &Volume) {
+    fn add_volume(&mut self, level: Level, volume: &Volume, tally: usize) {
         let entry = (level, volume.band(), volume.warmup);
-        let same = |m: &&mut Meter| m.measure == volume.measure && m.side == volume.side;
-        if let Some(meter) = self.meters.iter_mut().find(same) {
+        if let Some(meter) = self.meters.iter_mut().find(|meter| meter.tally == tally) {
             meter.levels.push(entry);
         } else {
-            self.meters.push(Meter {
-                measure: volume.measure,
-                side: volume.side,
-                sum: 0,
-                untold: 0,
-                covered: false,
-                levels: vec![entry],
-                quiet: NOWHERE,
-                due: NEVER,
-            });
+            let (measure, levels) = (volume.measure, vec![entry]);
+            self.meters.push(Meter { measure, tally, levels, limit: i128::MIN, due: i64::MIN });
         }
     }
 
-    /// The slot before the window is this one.
-    #[inline]
-    pub(crate) fn set_before<S: Slot>(&mut self, slot: Option<&S>) {
-        self.before = slot.map(|slot| (slot.last(), approx(slot.last())));
-    }
-
-    /// A slot left.
-    #[inline]
-    pub(crate) fn leave<S: Slot>(&mut self, slot: &S) {
-        for meter in &mut self.meters {
-            meter.sum -= slot.part(meter.measure, meter.side);
-            meter.untold = meter.untold.saturating_sub(slot.untold());
-        }
-        self.cursor += 1;
-    }
-
-    /// A slot is in the window from the start.
-    pub(crate) fn take_in<S: Slot>(&mut self, slot: &S) {
-        for meter in &mut self.meters {
-            meter.sum += slot.part(meter.measure, meter.side);
-            meter.untold = meter.untold.saturating_add(slot.untold());
-        }
-    }
-
-    /// A trade came in.
-    #[inline]
-    pub(crate) fn enter(&mut self, amounts: Option<&Amounts>) {
-        for meter in &mut self.meters {
-            match amounts {
-                Some(amounts) => meter.sum += amounts.part(meter.measure, meter.side),
-                None => meter.untold = meter.untold.saturating_add(1),
+    /// Moves to the slot after `edge`, by doubling steps: most often it is near.
+    pub(crate) fn advance<S: Slot>(&mut self, slots: &VecDeque<S>, base: u64, edge: i64) {
+        let gone = |place: usize| slots.get(place).is_some_and(|slot| slot.at() <= edge);
+        let mut from = usize::try_from(self.cursor.saturating_sub(base)).unwrap_or(usize::MAX);
+        let mut step = 1;
+        while gone(from) {
+            while gone(from.saturating_add(step)) {
+                from += step;
+                step *= 2;
             }
+            // The slot at `from` left, the one a step further did not.
+            from += 1;
+            step = (step / 2).max(1);
         }
+        self.cursor = base + from as u64;
     }
 
-    /// The newest slot, number `number`, holds these prices.
+    /// Whether something may have changed.
     #[inline]
-    pub(crate) fn extend(&mut self, number: u64, low: Decimal, high: Decimal) {
+    pub(crate) fn stirs(&self, near: Option<i64>, now_ms: i64, tallies: &[Tally]) -> bool {
+        let inside = near.is_some_and(|near| near >= self.low && near <= self.high);
+        let reached = |meter: &Meter| tallies.get(meter.tally).is_none_or(|tally| tally.total >= meter.limit);
+        !inside || now_ms >= self.due || self.meters.iter().any(reached)
+    }
+
+    /// Looks what changed, and when something will next.
+    pub(crate) fn look<S: Slot>(&mut self, place: &Place<'_, S>, now: Now, scene: &mut Scene<'_>) {
         if let Some(lows) = &mut self.lows {
-            while lows.back().is_some_and(|(_, price)| *price >= low) {
-                lows.pop_back();
-            }
-            lows.push_back((number, low));
+            lows.advance(place, self.cursor, S::low, |old, new| old >= new);
         }
         if let Some(highs) = &mut self.highs {
-            while highs.back().is_some_and(|(_, price)| *price <= high) {
-                highs.pop_back();
-            }
-            highs.push_back((number, high));
+            highs.advance(place, self.cursor, S::high, |old, new| old <= new);
+        }
+        (self.low, self.high, self.due) = (i64::MIN, i64::MAX, NEVER);
+        for meter in &mut self.meters {
+            meter.look(place, self.cursor, self.span_ms, now, scene);
+            self.due = self.due.min(meter.due);
+        }
+        let peak = |peaks: &Option<Peaks>| peaks.as_ref().and_then(|peaks| peaks.prices.front()).copied();
+        if self.moves.is_empty() {
+            return;
+        }
+        let start = Start {
+            cursor: self.cursor,
+            span_ms: self.span_ms,
+            before: self.cursor.checked_sub(1).and_then(|number| place.slot(number)).map(S::last),
+            first: place.slot(self.cursor).map(S::first),
+            low: peak(&self.lows),
+            high: peak(&self.highs),
+        };
+        for moves in &mut self.moves {
+            moves.look(place, &start, now, scene);
+            (self.low, self.high) = (self.low.max(moves.quiet.low), self.high.min(moves.quiet.high));
+            self.due = self.due.min(moves.quiet.due).min(moves.timer);
+        }
+    }
+
+    /// Forgets the lowest and the highest; they are found again.
+    pub(crate) fn forget_extremes(&mut self) {
+        for peaks in [&mut self.lows, &mut self.highs].into_iter().flatten() {
+            *peaks = Peaks::default();
         }
     }
 
     /// Leaves a stretch that nobody saw out of the timers.
     pub(crate) fn freeze(&mut self, from_ms: i64, to_ms: i64) {
-        for meter in &mut self.meters {
-            meter.levels.iter_mut().for_each(|(level, ..)| level.freeze(from_ms, to_ms));
-            meter.rouse();
+        for (level, ..) in self.meters.iter_mut().flat_map(|meter| &mut meter.levels) {
+            level.freeze(from_ms, to_ms);
         }
-        for moves in &mut self.moves {
-            moves.levels.iter_mut().for_each(|(level, _)| level.freeze(from_ms, to_ms));
-            moves.rouse();
+        for (level, _) in self.moves.iter_mut().flat_map(|moves| &mut moves.levels) {
+            level.freeze(from_ms, to_ms);
         }
-    }
-
-    /// What moves can start from; `first` looks up a slot's first price.
-    #[inline]
-    pub(crate) fn start(&self, first: impl FnOnce(u64) -> Option<Decimal>) -> Start {
-        let front = |extremes: &Option<VecDeque<(u64, Decimal)>>| {
-            extremes.as_ref().and_then(|prices| prices.front()).map(|(_, price)| *price)
-        };
-        Start {
-            before: self.before,
-            first: if self.before.is_some() { None } else { first(self.cursor) },
-            low: front(&self.lows),
-            high: front(&self.highs),
-        }
-    }
-
-    /// Forgets extremes that left.
-    #[inline]
-    pub(crate) fn drop_old_extremes(&mut self) {
-        for extremes in [&mut self.lows, &mut self.highs].into_iter().flatten() {
-            while extremes.front().is_some_and(|(number, _)| *number < self.cursor) {
-                extremes.pop_front();
-            }
-        }
-    }
-}
-
-impl Meter {
-    /// Looks whether the sum changed anything.
-    #[inline]
-    pub(crate) fn look(&mut self, covered: bool, span_ms: i64, counts: bool, scene: &mut Scene<'_>) {
-        let quiet = self.sum >= self.quiet.0 && self.sum <= self.quiet.1;
-        if quiet && covered == self.covered && self.untold == 0 && scene.now_ms < self.due {
-            return;
-        }
-        self.decide(covered, span_ms, counts, scene);
-    }
-
-    fn decide(&mut self, covered: bool, span_ms: i64, counts: bool, scene: &mut Scene<'_>) {
-        self.covered = covered;
-        self.quiet = (i128::MIN, i128::MAX);
-        self.due = NEVER;
-        let (sum, told) = (self.sum, self.untold == 0);
-        for (level, band, warmup) in &mut self.levels {
-            let known = told && (covered || *warmup == Warmup::Partial);
-            let truth = known.then(|| band.truth(level.memory.truth, sum));
-            if let Some(state) = level.step(truth, scene.now_ms, counts) {
-                scene.level(level.rule, state, Seen::Sum { sum: self.measure.wide(sum), span_ms });
-            }
-            self.due = self.due.min(level.deadline());
-            let (low, high) = match truth {
-                _ if level.counting() => NOWHERE,
-                Some(truth) => band.quiet(truth, sum),
-                None => (i128::MIN, i128::MAX),
-            };
-            self.quiet = (self.quiet.0.max(low), self.quiet.1.min(high));
-        }
-    }
-
-    /// When the clock alone can change something: `expiry` is when the next slot leaves, `cover`
-    /// when the window is whole.
-    pub(crate) fn deadline(&self, expiry: i64, cover: i64) -> i64 {
-        let mut due = NEVER;
-        for (level, _, warmup) in &self.levels {
-            due = due.min(level.deadline());
-            // A falling sum cannot make a level true that is at rest.
-            if !level.at_rest() {
-                due = due.min(expiry);
-            }
-            if *warmup == Warmup::Full && !self.covered {
-                due = due.min(cover);
-            }
-        }
-        due
     }
 
     /// Forgets every shortcut.
     pub(crate) fn rouse(&mut self) {
-        self.quiet = NOWHERE;
+        (self.low, self.high, self.due) = (i64::MAX, i64::MIN, i64::MIN);
+        self.moves.iter_mut().for_each(|moves| (moves.calm, moves.waiting) = (RESTLESS, false));
+    }
+}
+
+impl Meter {
+    /// Looks what the sum changed, and how far the total can go without changing more.
+    fn look<S: Slot>(
+        &mut self,
+        place: &Place<'_, S>,
+        cursor: u64,
+        span_ms: i64,
+        now: Now,
+        scene: &mut Scene<'_>,
+    ) {
+        let Some(tally) = place.tallies.get(self.tally) else { return };
+        let first = usize::try_from(cursor.saturating_sub(place.base)).unwrap_or(usize::MAX);
+        let sum = tally.total.wrapping_sub(tally.before(first));
+        let untold = place.untold.filter(|number| *number >= cursor);
+        (self.limit, self.due) = (i128::MAX, NEVER);
+        if let Some(number) = untold {
+            self.due = place.leaves(number, span_ms);
+        }
+        for (level, band, warmup) in &mut self.levels {
+            let covered = place.covered || *warmup == Warmup::Partial;
+            let truth = (covered && untold.is_none()).then(|| band.truth(level.memory.truth, sum));
+            if let Some(state) = level.step(truth, scene.now_ms, now.counts) {
+                scene.level(level.rule, state, Seen::Sum { sum: self.measure.wide(sum), span_ms });
+            }
+            self.due = self.due.min(level.deadline());
+            if !covered {
+                self.due = self.due.min(place.covers_at);
+            }
+            if level.counting() {
+                self.limit = i128::MIN;
+            } else if truth == Some(false) {
+                // Only trades make a sum grow.
+                self.limit = self.limit.min(tally.total.saturating_add(band.up_in - sum));
+            } else if truth == Some(true) {
+                // Only slots that leave make it fall.
+                let last = tally.passes(tally.total.saturating_sub(band.up_out)) as u64;
+                self.due = self.due.min(place.leaves(place.base + last, span_ms));
+            }
+        }
+    }
+}
+
+/// What a window offers as the start of a move.
+struct Start {
+    cursor: u64,
+    span_ms: i64,
+    /// The last price before the window.
+    before: Option<Decimal>,
+    /// The first price in it.
+    first: Option<Decimal>,
+    low: Option<(u64, Decimal)>,
+    high: Option<(u64, Decimal)>,
+}
+
+impl Start {
+    fn pick(&self, reference: Reference) -> Option<Decimal> {
+        let ready = |warmup: Warmup| warmup == Warmup::Partial || self.before.is_some();
+        let price = |peak: Option<(u64, Decimal)>| peak.map(|(_, price)| price);
+        match reference {
+            Reference::Start { warmup, .. } => {
+                self.before.or(if warmup == Warmup::Partial { self.first } else { None })
+            }
+            // An empty window holds the latest price alone, which the last one before it is.
+            Reference::Low { warmup, .. } if ready(warmup) => price(self.low).or(self.before),
+            Reference::High { warmup, .. } if ready(warmup) => price(self.high).or(self.before),
+            _ => None,
+        }
     }
 }
 
 impl Moves {
-    /// Looks whether the price or the reference changed anything.
-    #[inline]
-    pub(crate) fn look(&mut self, start: &Start, price: (Decimal, f64), counts: bool, scene: &mut Scene<'_>) {
-        if let (Reference::Start { .. }, Some((_, near))) = (self.reference, start.before)
-            && scene.now_ms < self.due
-            && self.calm.holds(price.1, near)
-        {
-            return;
-        }
-        self.look_closer(start, price, counts, scene);
-    }
-
-    fn look_closer(&mut self, start: &Start, price: (Decimal, f64), counts: bool, scene: &mut Scene<'_>) {
+    /// Looks what the price or the reference changed, and where nothing will change further.
+    fn look<S: Slot>(&mut self, place: &Place<'_, S>, start: &Start, now: Now, scene: &mut Scene<'_>) {
         let reference = start.pick(self.reference);
-        if scene.now_ms < self.due {
-            match reference {
-                None if self.waiting => return,
-                Some(reference) if self.calm.holds(price.1, approx(reference)) => return,
-                _ => {}
-            }
+        let calm = match reference {
+            None => self.waiting,
+            Some(reference) => self.calm.holds(approx(now.price), approx(reference)),
+        };
+        if !calm || scene.now_ms >= self.timer {
+            self.decide(reference, now, scene);
         }
-        self.decide(reference, price.0, counts, scene);
+        self.quiet = self.quiet(place, start, reference, now);
     }
 
-    fn decide(&mut self, reference: Option<Decimal>, price: Decimal, counts: bool, scene: &mut Scene<'_>) {
+    fn decide(&mut self, reference: Option<Decimal>, now: Now, scene: &mut Scene<'_>) {
+        let price = now.price;
         self.calm = Calm::ANY;
-        self.due = NEVER;
+        self.timer = NEVER;
         self.waiting = reference.is_none();
         for (level, change) in &mut self.levels {
             let band = reference.and_then(|reference| change.band(reference));
             let truth = band.map(|band| band.truth(level.memory.truth, exact(price)));
-            if let Some(state) = level.step(truth, scene.now_ms, counts) {
+            if let Some(state) = level.step(truth, scene.now_ms, now.counts) {
                 scene.level(level.rule, state, Seen::Move { price, reference });
             }
-            self.due = self.due.min(level.deadline());
+            self.timer = self.timer.min(level.deadline());
             let calm = match (truth, band) {
                 _ if level.counting() => RESTLESS,
                 (Some(truth), Some(band)) => change.calm(truth, exact(price) >= band.up_out),
@@ -300,41 +368,57 @@ impl Moves {
         }
     }
 
-    /// When the clock alone can change something.
-    pub(crate) fn deadline(&self, expiry: i64) -> i64 {
-        self.levels.iter().map(|(level, _)| level.deadline()).min().unwrap_or(NEVER).min(expiry)
-    }
-
-    /// Forgets every shortcut.
-    pub(crate) fn rouse(&mut self) {
-        (self.calm, self.waiting) = (RESTLESS, false);
-    }
-}
-
-/// What a window offers as the start of a move.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Start {
-    /// The last price before the window, when there is one.
-    pub(crate) before: Option<(Decimal, f64)>,
-    /// The first price in it; asked for only when there is none before.
-    pub(crate) first: Option<Decimal>,
-    pub(crate) low: Option<Decimal>,
-    pub(crate) high: Option<Decimal>,
-}
-
-impl Start {
-    #[inline]
-    fn pick(&self, reference: Reference) -> Option<Decimal> {
-        let before = self.before.map(|(price, _)| price);
-        let ready = |warmup: Warmup| warmup == Warmup::Partial || before.is_some();
-        match reference {
-            Reference::Start { warmup, .. } => {
-                before.or(if warmup == Warmup::Partial { self.first } else { None })
+    /// Where nothing changes.
+    fn quiet<S: Slot>(
+        &self,
+        place: &Place<'_, S>,
+        start: &Start,
+        reference: Option<Decimal>,
+        now: Now,
+    ) -> Quiet {
+        let next = place.leaves(start.cursor, start.span_ms);
+        let Some(reference) = reference else {
+            // It becomes known when the first slot leaves.
+            let rest = if self.waiting { Quiet::ANYWHERE } else { Quiet::NOWHERE };
+            return Quiet { due: next, ..rest };
+        };
+        let newest = (place.base + place.slots.len() as u64).saturating_sub(1);
+        let (Some(at), true) = (quick(reference), start.cursor <= newest) else {
+            return Quiet { due: next, ..Quiet::NOWHERE };
+        };
+        match self.reference {
+            // The lowest price of a window falls with a new one only.
+            Reference::Low { .. } => {
+                let (low, high) = self.calm.between(at, at);
+                Quiet { low: low.max(at), high, due: self.turns(place, start, start.low) }
             }
-            // An empty window holds the latest price alone, which the last one before it is.
-            Reference::Low { warmup, .. } if ready(warmup) => self.low.or(before),
-            Reference::High { warmup, .. } if ready(warmup) => self.high.or(before),
-            _ => None,
+            Reference::High { .. } => {
+                let (low, high) = self.calm.between(at, at);
+                Quiet { low, high: high.min(at), due: self.turns(place, start, start.high) }
+            }
+            // The next references are the window's oldest prices, which are known.
+            _ => {
+                for far in [true, false] {
+                    let (lowest, highest, end) = place.extremes.ahead(start.cursor, far);
+                    let (low, high) = self.calm.between(lowest.min(at), highest.max(at));
+                    if now.near.is_some_and(|near| near >= low && near <= high) {
+                        let due = place.leaves(end.min(newest), start.span_ms);
+                        return Quiet { low, high, due };
+                    }
+                }
+                let (low, high) = self.calm.between(at, at);
+                Quiet { low, high, due: next }
+            }
+        }
+    }
+
+    /// When an extreme leaves, if that can change anything: it only becomes closer to the price.
+    fn turns<S: Slot>(&self, place: &Place<'_, S>, start: &Start, peak: Option<(u64, Decimal)>) -> i64 {
+        match peak {
+            Some((number, _)) if self.levels.iter().any(|(level, _)| level.memory.truth) => {
+                place.leaves(number, start.span_ms)
+            }
+            _ => NEVER,
         }
     }
 }

@@ -244,6 +244,33 @@ impl Calm {
         Self { ratio: both(self.ratio, other.ratio), distance: both(self.distance, other.distance) }
     }
 
+    /// The prices at scale 8 at which nothing can change while the reference is anything from
+    /// `lowest` to `highest`, at scale 8 too.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "approximate by far less than the margin, and the cast saturates"
+    )]
+    pub(crate) fn between(&self, lowest: i64, highest: i64) -> (i64, i64) {
+        const UNIT: f64 = 1e8;
+        const MARGIN: f64 = 1e-12;
+        if lowest <= 0 || lowest > highest {
+            return (i64::MAX, i64::MIN);
+        }
+        let mut between = (f64::NEG_INFINITY, f64::INFINITY);
+        // Bounds are linear in the reference: what is beyond those of both ends is beyond all.
+        for reference in [lowest as f64, highest as f64] {
+            let low = (reference * self.ratio.0).max(reference + self.distance.0 * UNIT);
+            let high = (reference * self.ratio.1).min(reference + self.distance.1 * UNIT);
+            // An infinite bound is none, and stays as it is.
+            let margin = |bound: f64| {
+                if bound.is_finite() { (bound.abs() + reference) * MARGIN + 1.0 } else { 0.0 }
+            };
+            between = (between.0.max(low + margin(low)), between.1.min(high - margin(high)));
+        }
+        (between.0.ceil() as i64, between.1.floor() as i64)
+    }
+
     /// Whether nothing can change at this price; certain when true.
     #[inline]
     pub(crate) fn holds(&self, price: f64, reference: f64) -> bool {
