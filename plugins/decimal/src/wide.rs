@@ -28,9 +28,15 @@ impl Wide {
         if mantissa == 0 {
             return Self::ZERO;
         }
-        while scale > 0 && mantissa % 10 == 0 {
-            mantissa /= 10;
-            scale -= 1;
+        // By halving steps: a division of 128 bits is slow, and most of all in wasm.
+        let mut step = 16;
+        while step > 0 {
+            if scale >= step && mantissa % POW10[step as usize] == 0 {
+                mantissa /= POW10[step as usize];
+                scale -= step;
+            } else {
+                step /= 2;
+            }
         }
         Self { mantissa, scale }
     }

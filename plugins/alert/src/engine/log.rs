@@ -268,7 +268,7 @@ impl<S: Slot> Log<S> {
                     // Panes begin to cover at a full second.
                     covers_at: S::leaves(S::key(whole_from), window.span_ms),
                 };
-                window.look(&place, now, scene);
+                window.look(all, &place, now, scene);
             }
             (self.low, self.high) = (self.low.max(window.low), self.high.min(window.high));
             self.due = self.due.min(window.due);

@@ -60,6 +60,8 @@ pub(crate) struct Moves {
     /// Whether all levels know that the reference is unknown.
     waiting: bool,
     quiet: Quiet,
+    /// Looks that do not try to see ahead: it was in vain, so near is the price to a threshold.
+    near_sighted: u8,
 }
 
 /// Prices at scale 8 between which nothing changes, and until when.
@@ -82,6 +84,8 @@ pub(crate) struct Place<'a, S> {
     pub(crate) covers_at: i64,
 }
 
+/// Looks until seeing ahead is tried again.
+const NEAR_SIGHTED: u8 = 32;
 const RESTLESS: Calm =
     Calm { ratio: (f64::INFINITY, f64::NEG_INFINITY), distance: (f64::INFINITY, f64::NEG_INFINITY) };
 
@@ -164,6 +168,7 @@ impl Window {
                         timer: NEVER,
                         waiting: false,
                         quiet: Quiet::NOWHERE,
+                        near_sighted: 0,
                     });
                 }
             }
@@ -202,27 +207,38 @@ impl Window {
     #[inline]
     pub(crate) fn stirs(&self, near: Option<i64>, now_ms: i64, tallies: &[Tally]) -> bool {
         let inside = near.is_some_and(|near| near >= self.low && near <= self.high);
-        let reached = |meter: &Meter| tallies.get(meter.tally).is_none_or(|tally| tally.total >= meter.limit);
-        !inside || now_ms >= self.due || self.meters.iter().any(reached)
+        !inside || now_ms >= self.due || self.meters.iter().any(|meter| meter.stirs(now_ms, tallies))
     }
 
-    /// Looks what changed, and when something will next.
-    pub(crate) fn look<S: Slot>(&mut self, place: &Place<'_, S>, now: Now, scene: &mut Scene<'_>) {
+    /// Looks what changed, and when something will next; at everything if `all`.
+    pub(crate) fn look<S: Slot>(&mut self, all: bool, place: &Place<'_, S>, now: Now, scene: &mut Scene<'_>) {
+        let now_ms = scene.now_ms;
+        for meter in &mut self.meters {
+            if all || meter.stirs(now_ms, place.tallies) {
+                meter.look(place, self.cursor, self.span_ms, now, scene);
+            }
+        }
+        if self.moves.iter().any(|moves| all || moves.stirs(now.near, now_ms)) {
+            self.look_at_moves(all, place, now, scene);
+        }
+        (self.low, self.high, self.due) = (i64::MIN, i64::MAX, NEVER);
+        for meter in &self.meters {
+            self.due = self.due.min(meter.due);
+        }
+        for moves in &self.moves {
+            (self.low, self.high) = (self.low.max(moves.quiet.low), self.high.min(moves.quiet.high));
+            self.due = self.due.min(moves.quiet.due).min(moves.timer);
+        }
+    }
+
+    fn look_at_moves<S: Slot>(&mut self, all: bool, place: &Place<'_, S>, now: Now, scene: &mut Scene<'_>) {
         if let Some(lows) = &mut self.lows {
             lows.advance(place, self.cursor, S::low, |old, new| old >= new);
         }
         if let Some(highs) = &mut self.highs {
             highs.advance(place, self.cursor, S::high, |old, new| old <= new);
         }
-        (self.low, self.high, self.due) = (i64::MIN, i64::MAX, NEVER);
-        for meter in &mut self.meters {
-            meter.look(place, self.cursor, self.span_ms, now, scene);
-            self.due = self.due.min(meter.due);
-        }
         let peak = |peaks: &Option<Peaks>| peaks.as_ref().and_then(|peaks| peaks.prices.front()).copied();
-        if self.moves.is_empty() {
-            return;
-        }
         let start = Start {
             cursor: self.cursor,
             span_ms: self.span_ms,
@@ -232,9 +248,9 @@ impl Window {
             high: peak(&self.highs),
         };
         for moves in &mut self.moves {
-            moves.look(place, &start, now, scene);
-            (self.low, self.high) = (self.low.max(moves.quiet.low), self.high.min(moves.quiet.high));
-            self.due = self.due.min(moves.quiet.due).min(moves.timer);
+            if all || moves.stirs(now.near, scene.now_ms) {
+                moves.look(place, &start, now, scene);
+            }
         }
     }
 
@@ -258,11 +274,21 @@ impl Window {
     /// Forgets every shortcut.
     pub(crate) fn rouse(&mut self) {
         (self.low, self.high, self.due) = (i64::MAX, i64::MIN, i64::MIN);
-        self.moves.iter_mut().for_each(|moves| (moves.calm, moves.waiting) = (RESTLESS, false));
+        for moves in &mut self.moves {
+            (moves.calm, moves.waiting) = (RESTLESS, false);
+            moves.quiet = Quiet { due: i64::MIN, ..Quiet::NOWHERE };
+        }
+        self.meters.iter_mut().for_each(|meter| (meter.limit, meter.due) = (i128::MIN, i64::MIN));
     }
 }
 
 impl Meter {
+    /// Whether something may have changed.
+    #[inline]
+    fn stirs(&self, now_ms: i64, tallies: &[Tally]) -> bool {
+        now_ms >= self.due || tallies.get(self.tally).is_none_or(|tally| tally.total >= self.limit)
+    }
+
     /// Looks what the sum changed, and how far the total can go without changing more.
     fn look<S: Slot>(
         &mut self,
@@ -333,6 +359,13 @@ impl Start {
 }
 
 impl Moves {
+    /// Whether something may have changed.
+    #[inline]
+    fn stirs(&self, near: Option<i64>, now_ms: i64) -> bool {
+        let inside = near.is_some_and(|near| near >= self.quiet.low && near <= self.quiet.high);
+        !inside || now_ms >= self.quiet.due.min(self.timer)
+    }
+
     /// Looks what the price or the reference changed, and where nothing will change further.
     fn look<S: Slot>(&mut self, place: &Place<'_, S>, start: &Start, now: Now, scene: &mut Scene<'_>) {
         let reference = start.pick(self.reference);
@@ -370,7 +403,7 @@ impl Moves {
 
     /// Where nothing changes.
     fn quiet<S: Slot>(
-        &self,
+        &mut self,
         place: &Place<'_, S>,
         start: &Start,
         reference: Option<Decimal>,
@@ -398,13 +431,20 @@ impl Moves {
             }
             // The next references are the window's oldest prices, which are known.
             _ => {
+                self.near_sighted = self.near_sighted.saturating_sub(1);
                 for far in [true, false] {
+                    if self.near_sighted > 0 {
+                        break;
+                    }
                     let (lowest, highest, end) = place.extremes.ahead(start.cursor, far);
                     let (low, high) = self.calm.between(lowest.min(at), highest.max(at));
                     if now.near.is_some_and(|near| near >= low && near <= high) {
                         let due = place.leaves(end.min(newest), start.span_ms);
                         return Quiet { low, high, due };
                     }
+                }
+                if self.near_sighted == 0 {
+                    self.near_sighted = NEAR_SIGHTED;
                 }
                 let (low, high) = self.calm.between(at, at);
                 Quiet { low, high, due: next }
