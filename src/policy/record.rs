@@ -99,8 +99,40 @@ fn at_ms(record: &Record) -> Option<i64> {
     })
 }
 
-/// `bar  market=KRW-BTC open=100 …`; times as times.
+/// What a person reads of a bar: `04:54:52 KRW-BTC  bar 1s  open 115608000 …`.
+fn bar_for_a_person(record: &Record) -> Option<String> {
+    let field = |name: &str| record.fields.iter().find(|(n, _)| n == name).map(|(_, value)| value);
+    let number = |name: &str| match field(name)? {
+        FieldValue::Number(number) => Some(number.to_string()),
+        FieldValue::Int(int) => Some(int.to_string()),
+        _ => None,
+    };
+    let (Some(FieldValue::Text(market)), Some(FieldValue::Text(size)), Some(FieldValue::Int(start_ms))) =
+        (field("market"), field("size"), field("start_ms"))
+    else {
+        return None;
+    };
+    let start = value::kst_short(value::timestamp(*start_ms));
+    let time = start.rsplit(' ').next().unwrap_or(&start);
+    let mut line = format!("{time} {market}  {} {size} ", record.topic);
+    for (word, name) in [
+        ("open", "open"),
+        ("high", "high"),
+        ("low", "low"),
+        ("close", "close"),
+        ("volume", "volume"),
+        ("trades", "count"),
+    ] {
+        let _ = write!(line, " {word} {}", number(name)?);
+    }
+    Some(line)
+}
+
+/// `count market=KRW-BTC value=100 …`; times as times. A bar in the words of a bar.
 fn for_a_person(record: &Record) -> String {
+    if let Some(bar) = record.topic.starts_with("bar").then(|| bar_for_a_person(record)).flatten() {
+        return bar.replace(['\n', '\r'], " ");
+    }
     let mut line = record.topic.clone();
     for (name, value) in &record.fields {
         // Writing to a String cannot fail.
@@ -117,4 +149,39 @@ fn for_a_person(record: &Record) -> String {
         };
     }
     line.replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tradehook_decimal::Wide;
+
+    #[test]
+    fn a_bar_reads_like_a_bar_and_anything_else_by_its_names() {
+        let number = |n| FieldValue::Number(Wide::new(n, 1));
+        let record = |topic: &str, fields: Vec<(&str, FieldValue)>| Record {
+            plugin: "p".into(),
+            topic: topic.into(),
+            offset: 0,
+            index: 0,
+            fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        };
+        let bar = vec![
+            ("market", FieldValue::Text("KRW-BTC".into())),
+            ("size", FieldValue::Text("1m".into())),
+            ("start_ms", FieldValue::Int(1_767_225_600_000)),
+            ("open", number(1005)),
+            ("high", number(1020)),
+            ("low", number(990)),
+            ("close", number(1000)),
+            ("volume", number(12)),
+            ("count", FieldValue::Int(3)),
+        ];
+        assert_eq!(
+            for_a_person(&record("bar", bar.clone())),
+            "09:00:00 KRW-BTC  bar 1m  open 100.5 high 102 low 99 close 100 volume 1.2 trades 3"
+        );
+        assert_eq!(for_a_person(&record("count", bar[..1].to_vec())), "count market=KRW-BTC");
+        assert_eq!(for_a_person(&record("bar", bar[..1].to_vec())), "bar market=KRW-BTC", "not a whole bar");
+    }
 }
