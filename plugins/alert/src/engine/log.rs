@@ -175,7 +175,7 @@ impl<S: Slot> Log<S> {
             self.untold = Some(number);
             reached = true;
         }
-        if !merged && number % TIDY == 0 || self.slots.len() > MAX_SLOTS {
+        if !merged && number.is_multiple_of(TIDY) || self.slots.len() > MAX_SLOTS {
             self.tidy(fill.at_ms);
         }
         reached
@@ -238,7 +238,11 @@ impl<S: Slot> Log<S> {
             self.rouse();
         }
         self.extremes.forget_before(self.base);
-        if self.tallies.iter_mut().fold(false, |moved, tally| tally.rebase() || moved) {
+        let mut moved = false;
+        for tally in &mut self.tallies {
+            moved |= tally.rebase();
+        }
+        if moved {
             self.rouse();
         }
     }
