@@ -13,6 +13,8 @@ use tradehook_sdk::{Alert, AlertState, Severity, Value};
 
 /// Lines named one by one when a price passes many at once.
 const MAX_NAMED_LINES: i128 = 32;
+/// Values that an alert has at most, but for a rare one.
+const USUAL_FIELDS: usize = 16;
 
 /// What is going on while a rule is looked at, and where alerts go.
 pub(crate) struct Scene<'a> {
@@ -95,6 +97,7 @@ impl Scene<'_> {
     fn base(&self, rule: &Rule, state: AlertState, at_ms: i64, price: Option<Decimal>) -> Alert {
         let mut alert = Alert::event(&rule.id, self.code, at_ms, "");
         alert.state = state;
+        alert.fields.reserve(USUAL_FIELDS);
         alert = alert.with("kind", rule.when.kind()).with("price", price);
         if let Some(fill) = self.fill {
             alert = alert

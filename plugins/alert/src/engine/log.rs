@@ -44,8 +44,9 @@ pub(crate) struct Log<S> {
     low: i64,
     high: i64,
     due: i64,
-    /// Whether the latest trade may have changed something.
+    /// Whether the latest trade may have changed something, and whether a total reached its limit.
     stirred: bool,
+    reached: bool,
 }
 
 /// What the market says while windows are looked at.
@@ -72,6 +73,7 @@ impl<S> Default for Log<S> {
             untold: None,
             newest: None,
             stirred: false,
+            reached: true,
             low: i64::MAX,
             high: i64::MIN,
             due: i64::MIN,
@@ -109,10 +111,10 @@ impl<S: Slot> Log<S> {
         if self.windows.is_empty() {
             return false;
         }
-        let reached = self.push(fill, near);
+        self.reached |= self.push(fill, near);
         let inside = near.is_some_and(|near| near >= self.low && near <= self.high);
         // A trade behind the clock may be in no window at all.
-        self.stirred = !inside || reached || now_ms >= self.due || fill.at_ms != now_ms;
+        self.stirred = !inside || self.reached || now_ms >= self.due || fill.at_ms != now_ms;
         self.stirred
     }
 
@@ -173,7 +175,7 @@ impl<S: Slot> Log<S> {
             self.untold = Some(number);
             reached = true;
         }
-        if !merged && number % TIDY == 0 || self.slots.len() > MAX_SLOTS {
+        if !merged && number.is_multiple_of(TIDY) || self.slots.len() > MAX_SLOTS {
             self.tidy(fill.at_ms);
         }
         reached
@@ -236,7 +238,11 @@ impl<S: Slot> Log<S> {
             self.rouse();
         }
         self.extremes.forget_before(self.base);
-        if self.tallies.iter_mut().fold(false, |moved, tally| tally.rebase() || moved) {
+        let mut moved = false;
+        for tally in &mut self.tallies {
+            moved |= tally.rebase();
+        }
+        if moved {
             self.rouse();
         }
     }
@@ -252,10 +258,10 @@ impl<S: Slot> Log<S> {
     /// Looks at every window in which something may have changed; at all of them if `all`.
     fn look(&mut self, all: bool, now: Now, scene: &mut Scene<'_>) {
         let whole_from = now.cover_from.max(self.trimmed_to);
-        self.tallies.iter_mut().for_each(|tally| tally.limit = i128::MAX);
+        let (reached, mut summed) = (std::mem::take(&mut self.reached), false);
         (self.low, self.high, self.due) = (i64::MIN, i64::MAX, NEVER);
         for window in &mut self.windows {
-            if all || window.stirs(now.near, scene.now_ms, &self.tallies) {
+            if all || window.stirs(now.near, scene.now_ms, reached, &self.tallies) {
                 let edge = S::edge(scene.now_ms, window.span_ms);
                 window.advance(&self.slots, self.base, edge);
                 let place = Place {
@@ -268,14 +274,22 @@ impl<S: Slot> Log<S> {
                     // Panes begin to cover at a full second.
                     covers_at: S::leaves(S::key(whole_from), window.span_ms),
                 };
-                window.look(all, &place, now, scene);
+                summed |= window.look(all, &place, now, scene);
             }
             (self.low, self.high) = (self.low.max(window.low), self.high.min(window.high));
             self.due = self.due.min(window.due);
-            for meter in &window.meters {
-                if let Some(tally) = self.tallies.get_mut(meter.tally) {
-                    tally.limit = tally.limit.min(meter.limit);
-                }
+        }
+        if summed {
+            self.limit_tallies();
+        }
+    }
+
+    /// Finds the totals from which on a sum has to be looked at.
+    fn limit_tallies(&mut self) {
+        self.tallies.iter_mut().for_each(|tally| tally.limit = i128::MAX);
+        for meter in self.windows.iter().flat_map(|window| &window.meters) {
+            if let Some(tally) = self.tallies.get_mut(meter.tally) {
+                tally.limit = tally.limit.min(meter.limit);
             }
         }
     }
@@ -295,6 +309,7 @@ impl<S: Slot> Log<S> {
     fn rouse(&mut self) {
         self.windows.iter_mut().for_each(Window::rouse);
         (self.low, self.high, self.due) = (i64::MAX, i64::MIN, i64::MIN);
+        self.reached = true;
     }
 
     /// What must be kept at this clock: up to when slots may be missing, and the slots.

@@ -135,7 +135,7 @@ impl Extremes {
     pub(crate) fn push(&mut self, number: u64, price: Option<i64>) {
         let (low, high) = price.map_or((i64::MIN, i64::MAX), |price| (price, price));
         self.open = (self.open.0.min(low), self.open.1.max(high));
-        if (number + 1) % BLOCK == 0 {
+        if (number + 1).is_multiple_of(BLOCK) {
             self.close(number);
         }
     }

@@ -84,7 +84,9 @@ pub(crate) struct Place<'a, S> {
     pub(crate) covers_at: i64,
 }
 
-/// Looks until seeing ahead is tried again.
+/// Slots that are looked ahead near a threshold.
+const FEW: u64 = 8;
+/// Looks until seeing farther ahead is tried again.
 const NEAR_SIGHTED: u8 = 32;
 const RESTLESS: Calm =
     Calm { ratio: (f64::INFINITY, f64::NEG_INFINITY), distance: (f64::INFINITY, f64::NEG_INFINITY) };
@@ -97,6 +99,20 @@ impl Quiet {
 impl<S: Slot> Place<'_, S> {
     fn slot(&self, number: u64) -> Option<&S> {
         self.slots.get(usize::try_from(number.checked_sub(self.base)?).ok()?)
+    }
+
+    /// The lowest and the highest price of the next few slots from `number` on, and the first that
+    /// is not among them; the newest slot may still change and never is.
+    fn next(&self, number: u64, newest: u64) -> (i64, i64, u64) {
+        let end = newest.min(number + FEW);
+        let mut all = (i64::MAX, i64::MIN, end);
+        for number in number..end {
+            // A price that does not fit makes the stretch boundless.
+            let price = self.slot(number).and_then(|slot| quick(slot.last()));
+            all.0 = all.0.min(price.unwrap_or(i64::MIN));
+            all.1 = all.1.max(price.unwrap_or(i64::MAX));
+        }
+        all
     }
 
     /// When slot `number` leaves a window of this span.
@@ -203,19 +219,28 @@ impl Window {
         self.cursor = base + from as u64;
     }
 
-    /// Whether something may have changed.
+    /// Whether something may have changed; the sums are asked only if a total `reached` its limit.
     #[inline]
-    pub(crate) fn stirs(&self, near: Option<i64>, now_ms: i64, tallies: &[Tally]) -> bool {
+    pub(crate) fn stirs(&self, near: Option<i64>, now_ms: i64, reached: bool, tallies: &[Tally]) -> bool {
         let inside = near.is_some_and(|near| near >= self.low && near <= self.high);
-        !inside || now_ms >= self.due || self.meters.iter().any(|meter| meter.stirs(now_ms, tallies))
+        let sums = || reached && self.meters.iter().any(|meter| meter.stirs(now_ms, tallies));
+        !inside || now_ms >= self.due || sums()
     }
 
-    /// Looks what changed, and when something will next; at everything if `all`.
-    pub(crate) fn look<S: Slot>(&mut self, all: bool, place: &Place<'_, S>, now: Now, scene: &mut Scene<'_>) {
-        let now_ms = scene.now_ms;
+    /// Looks what changed, and when something will next; at everything if `all`. Whether it looked
+    /// at a sum.
+    pub(crate) fn look<S: Slot>(
+        &mut self,
+        all: bool,
+        place: &Place<'_, S>,
+        now: Now,
+        scene: &mut Scene<'_>,
+    ) -> bool {
+        let (now_ms, mut summed) = (scene.now_ms, false);
         for meter in &mut self.meters {
             if all || meter.stirs(now_ms, place.tallies) {
                 meter.look(place, self.cursor, self.span_ms, now, scene);
+                summed = true;
             }
         }
         if self.moves.iter().any(|moves| all || moves.stirs(now.near, now_ms)) {
@@ -229,6 +254,7 @@ impl Window {
             (self.low, self.high) = (self.low.max(moves.quiet.low), self.high.min(moves.quiet.high));
             self.due = self.due.min(moves.quiet.due).min(moves.timer);
         }
+        summed
     }
 
     fn look_at_moves<S: Slot>(&mut self, all: bool, place: &Place<'_, S>, now: Now, scene: &mut Scene<'_>) {
@@ -445,6 +471,11 @@ impl Moves {
                 }
                 if self.near_sighted == 0 {
                     self.near_sighted = NEAR_SIGHTED;
+                }
+                let (lowest, highest, end) = place.next(start.cursor, newest);
+                let (low, high) = self.calm.between(lowest.min(at), highest.max(at));
+                if now.near.is_some_and(|near| near >= low && near <= high) {
+                    return Quiet { low, high, due: place.leaves(end, start.span_ms) };
                 }
                 let (low, high) = self.calm.between(at, at);
                 Quiet { low, high, due: next }
