@@ -7,6 +7,23 @@
 //! part of the running job ended that should not have, 74 output or state could
 //! not be written, 78 the configuration or a plugin was refused, 101 a bug of ours.
 
+/// A line on standard output. Unlike std's `println!` it does not panic when the reader of a pipe has
+/// gone: `tradehook check | head -1` is no bug, and there is nobody left to tell.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _unread = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
+/// The same on standard error.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _unread = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 mod check;
 mod demo;
 pub mod log;
@@ -101,7 +118,7 @@ pub fn main() -> ExitCode {
 
 /// Says why, on standard error.
 fn fail(exit: Exit, why: impl std::fmt::Display) -> Exit {
-    eprintln!("error: {why}");
+    tell!("error: {why}");
     exit
 }
 
@@ -122,7 +139,7 @@ fn load(file: &ConfigFile) -> Result<crate::config::Config, Exit> {
                 ),
             );
         }
-        eprintln!("{}", refused.render(colour()));
+        tell!("{}", refused.render(colour()));
         Exit::Config
     })
 }
@@ -130,6 +147,14 @@ fn load(file: &ConfigFile) -> Result<crate::config::Config, Exit> {
 /// Reads a configuration; a refusal names the faults that plugins find in it as well.
 fn read(file: &ConfigFile) -> Result<crate::config::Config, crate::config::Refused> {
     crate::config::load(&file.config).map_err(crate::runtime::Plan::look_further)
+}
+
+/// Shows what is lawful but unwise in a configuration.
+fn show_warnings(config: &crate::config::Config) {
+    let warnings = config.render_warnings(colour());
+    if !warnings.is_empty() {
+        tell!("{}", warnings.trim_end());
+    }
 }
 
 /// A runtime for tasks that only wait for sockets; plugins run on threads of their own.

@@ -16,8 +16,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     if !arguments.json || !arguments.file.config.exists() {
         let config = super::load(&arguments.file)?;
-        eprint!("{}", config.render_warnings(colour()));
-        let plan = plugins(&config).inspect_err(|refused| eprintln!("{}", refused.render(colour())));
+        super::show_warnings(&config);
+        let plan = plugins(&config).inspect_err(|refused| tell!("{}", refused.render(colour())));
         let plan = plan.map_err(|_| Exit::Config)?;
         print_summary(&config, &plan);
         return Ok(());
@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Ok(config) => plugins(&config).err().map(|refused| refused.faults).unwrap_or_default(),
         Err(refused) => refused.faults,
     };
-    println!("{}", json!({ "file": arguments.file.config, "ok": faults.is_empty(), "faults": faults }));
+    say!("{}", json!({ "file": arguments.file.config, "ok": faults.is_empty(), "faults": faults }));
     if faults.is_empty() { Ok(()) } else { Err(Exit::Config) }
 }
 
@@ -43,7 +43,7 @@ fn plugins(config: &Config) -> Result<Plan, crate::config::Refused> {
 
 fn print_summary(config: &Config, plan: &Plan) {
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    println!(
+    say!(
         "ok: {}, {}, {}, {}",
         count(config.feed.markets.len(), "market"),
         count(config.plugins.len(), "plugin"),
@@ -53,7 +53,7 @@ fn print_summary(config: &Config, plan: &Plan) {
     for group in &plan.groups {
         for spec in &group.specs {
             let input = spec.input.and_then(|i| group.specs.get(i)).map_or("trades", |up| up.name.as_str());
-            println!("  {input} -> {} ({} KiB)", spec.name, spec.plugin.size_bytes().div_ceil(1024));
+            say!("  {input} -> {} ({} KiB)", spec.name, spec.plugin.size_bytes().div_ceil(1024));
         }
     }
 }
@@ -61,7 +61,7 @@ fn print_summary(config: &Config, plan: &Plan) {
 /// The same, for commands that go on afterwards.
 pub(super) fn plan(config: &Config, host: &Host) -> Result<Plan, Exit> {
     Plan::new(config, host).map_err(|refused| {
-        eprintln!("{}", refused.render(colour()));
+        tell!("{}", refused.render(colour()));
         Exit::Config
     })
 }

@@ -39,7 +39,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.show_config {
-        print!("{}", CONFIG.replace(VENUE, ALONE));
+        say!("{}", CONFIG.replace(VENUE, ALONE).trim_end());
         return Ok(());
     }
     super::tokio_runtime()?.block_on(show(arguments))
@@ -69,7 +69,7 @@ async fn show(arguments: &Arguments) -> Outcome {
     log.release();
     runtime.stop().await;
     let snapshot = status.snapshot();
-    println!(
+    say!(
         "{} trades, {} alerts and {} records in {:.0} s. `tradehook plugin new NAME` begins a plugin of your own",
         view::grouped(&snapshot.intake.trades.to_string()),
         snapshot.plugins.iter().map(|p| p.alerts).sum::<u64>(),
@@ -110,7 +110,7 @@ fn spawn_view(
 fn configuration(ws_url: &str) -> Result<Config, Exit> {
     let text = CONFIG.replace(VENUE, ws_url);
     config::parse(&text, "the demo's config.toml", Path::new(""), &config::Process).map_err(|refused| {
-        eprintln!("{}", refused.render(super::colour()));
+        tell!("{}", refused.render(super::colour()));
         Exit::Config
     })
 }

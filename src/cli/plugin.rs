@@ -85,9 +85,9 @@ fn refuse(file: &Path, error: &LoadError) -> Exit {
     };
     for fault in faults {
         let place = if fault.path.is_empty() { "/" } else { &fault.path };
-        eprintln!("error: --config {place}: {}", fault.message);
+        tell!("error: --config {place}: {}", fault.message);
         if let Some(help) = &fault.help {
-            eprintln!("  help: {help}");
+            tell!("  help: {help}");
         }
     }
     Exit::Config

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let plan = check::plan(&config, &host)?;
     let source = Source::open(&arguments.recording).map_err(|error| fail(Exit::Unavailable, error))?;
     let mut replay = Replay::start(&plan.groups, source, arguments.batch as usize).map_err(|errors| {
-        eprintln!("{}", refuse(&config, &errors).render(super::colour()));
+        tell!("{}", refuse(&config, &errors).render(super::colour()));
         Exit::Config
     })?;
     let mut out = open_output(arguments)?;
@@ -124,11 +124,11 @@ fn report(arguments: &Arguments, summary: &Summary, taken: Duration) {
             "lost": summary.lost, "bad_lines": summary.bad_lines.count, "seconds": taken.as_secs_f64(),
             "trades_per_second": per_second, "plugins": plugins.collect::<Vec<_>>(),
         });
-        eprintln!("{summary}");
+        tell!("{summary}");
         return;
     }
     let grouped = |n: u64| view::grouped(&n.to_string());
-    eprintln!(
+    tell!(
         "{} trades in {:.2} s ({} a second), {} alerts, {} records, {} deliveries, {} faults",
         grouped(summary.trades),
         taken.as_secs_f64(),
@@ -140,7 +140,7 @@ fn report(arguments: &Arguments, summary: &Summary, taken: Duration) {
     );
     for (name, counts) in &summary.plugins {
         let ns = counts.call_ns.checked_div(counts.trades).unwrap_or_default();
-        eprintln!(
+        tell!(
             "  {name}: {} trades, {} flowed on, {} alerts, {} records, {ns} ns a trade",
             grouped(counts.trades),
             grouped(counts.forwarded),
@@ -148,17 +148,17 @@ fn report(arguments: &Arguments, summary: &Summary, taken: Duration) {
             grouped(counts.records),
         );
         if let Some(fault) = &counts.last_fault {
-            eprintln!(
+            tell!(
                 "    {} entries were passed over; last fault: {fault}",
                 grouped(counts.poisoned + counts.skipped)
             );
         }
     }
     if summary.lost > 0 {
-        eprintln!("  {} entries of the recording are damaged or gone", grouped(summary.lost));
+        tell!("  {} entries of the recording are damaged or gone", grouped(summary.lost));
     }
     if summary.bad_lines.count > 0 {
-        eprintln!("  {} lines are no trades:", grouped(summary.bad_lines.count));
-        summary.bad_lines.first.iter().for_each(|line| eprintln!("    {line}"));
+        tell!("  {} lines are no trades:", grouped(summary.bad_lines.count));
+        summary.bad_lines.first.iter().for_each(|line| tell!("    {line}"));
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let config = super::load(&arguments.file)?;
-    eprint!("{}", config.render_warnings(colour()));
+    super::show_warnings(&config);
     let _log = start_log(&config)?;
     super::tokio_runtime()?.block_on(live(arguments, config))
 }
@@ -41,7 +41,7 @@ pub(super) fn start_log(config: &Config) -> Result<log::Log, Exit> {
 pub(super) fn refuse(error: &StartError) -> Exit {
     match error {
         StartError::Refused(refused) => {
-            eprintln!("{}", refused.render(colour()));
+            tell!("{}", refused.render(colour()));
             Exit::Config
         }
         StartError::Venue(_) | StartError::State(_) => fail(Exit::Config, error),

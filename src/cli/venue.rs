@@ -37,9 +37,9 @@ async fn serve(arguments: &Arguments) -> Outcome {
     };
     let mut signals = Signals::new().map_err(|error| fail(Exit::Unavailable, error))?;
     let venue = Venue::start(config).await.map_err(|error| fail(Exit::Unavailable, error))?;
-    println!("WebSocket  {}", venue.ws_url());
-    println!("REST       {}/v1/trades/ticks?market=KRW-BTC&count=5", venue.rest_url());
-    println!("Ctrl-C ends it. In config.toml: [feed] url = \"{}\"", venue.ws_url());
+    say!("WebSocket  {}", venue.ws_url());
+    say!("REST       {}/v1/trades/ticks?market=KRW-BTC&count=5", venue.rest_url());
+    say!("Ctrl-C ends it. In config.toml: [feed] url = \"{}\"", venue.ws_url());
     signals.end().await;
     Ok(())
 }

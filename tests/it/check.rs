@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::support::{Folder, built, command, json, number, text};
+use super::support::{Folder, built, command, json, number, text, tradehook};
 
 /// A file with five mistakes of five kinds: two of them only plugins and templates know of.
 const FIVE: &str = r#"[feed]
@@ -124,6 +124,36 @@ fn what_is_no_plugin_is_refused_by_name_before_anything_starts() {
         &["wasi:filesystem/preopens@0.2.0"],
     );
     check(importing("tradehook:plugin/log@0.3.0", "log"), &["0.3.0", "0.1.0"]);
+}
+
+/// `tradehook check | head -0`: that nobody listens is no bug, neither ours nor the reader's.
+#[test]
+fn a_reader_who_has_gone_changes_no_exit_code() {
+    let folder = Folder::new();
+    folder.write("good.toml", "[plugins.filter]\n");
+    folder.write("bad.toml", FIVE);
+    folder.write("trades.jsonl", "not a trade\n");
+    let example = built("example");
+    let example = example.to_str().unwrap();
+    let check = |arguments: &[&str], code| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = tradehook(folder.path());
+        command.args(arguments).stdout(writer.try_clone().unwrap()).stderr(writer);
+        assert_eq!(command.status().unwrap().code(), Some(code), "{arguments:?}");
+    };
+    check(&["--help"], 0);
+    check(&["chek"], 64);
+    check(&["check", "-cgood.toml"], 0);
+    check(&["check", "-cgood.toml", "--json"], 0);
+    check(&["check", "-cbad.toml"], 78);
+    check(&["run", "-cbad.toml"], 78);
+    check(&["replay", "-cgood.toml", "trades.jsonl"], 0);
+    check(&["plugin", "new", "mine"], 0);
+    check(&["plugin", "check", example, "--config", r#"{"min_notional": 1}"#], 0);
+    check(&["plugin", "check", example], 78);
+    check(&["demo", "--show-config"], 0);
+    check(&["demo", "--plain"], 0);
 }
 
 #[test]

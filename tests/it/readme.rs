@@ -35,7 +35,7 @@ fn check(document: &str, line: &str) {
     let depth = if words.first() == Some(&"plugin") { 2 } else { 1 };
     let sub = words.iter().take(depth).filter(|word| word.bytes().all(|b| b.is_ascii_lowercase()));
     let help = command(Folder::new().path(), sub.chain(&["--help"])).expect(0);
-    assert!(help.out.contains("Usage: tradehook "), "{document}: {line}\n{}", help.out);
+    assert!(help.out.contains("Usage: "), "{document}: {line}\n{}", help.out);
     for flag in words.iter().filter_map(|word| word.strip_prefix("--")) {
         let flag = format!("--{}", flag.split('=').next().unwrap_or(flag));
         assert!(help.out.contains(&flag), "{document}: {line}: there is no {flag}:\n{}", help.out);

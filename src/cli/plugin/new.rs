@@ -59,11 +59,11 @@ pub(super) fn run(name: &str) -> Outcome {
         write(&path, &text)
             .map_err(|error| fail(Exit::Output, format!("cannot write {}: {error}", path.display())))?;
     }
-    println!("{name}/ is a plugin that tells of big trades. Next:");
-    println!("  cd {name}");
-    println!("  cargo test      # natively");
-    println!("  cargo plugin    # once before: rustup target add wasm32-unknown-unknown");
-    println!("  tradehook plugin check {} --config '{{\"min_notional\": \"1억\"}}'", built(name));
+    say!("{name}/ is a plugin that tells of big trades. Next:");
+    say!("  cd {name}");
+    say!("  cargo test      # natively");
+    say!("  cargo plugin    # once before: rustup target add wasm32-unknown-unknown");
+    say!("  tradehook plugin check {} --config '{{\"min_notional\": \"1억\"}}'", built(name));
     Ok(())
 }
 

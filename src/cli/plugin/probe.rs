@@ -43,25 +43,25 @@ pub(super) fn check(file: &Path, config: &str, json: bool) -> Outcome {
             "ns_per_trade": cost.ns_per_trade, "fuel_per_trade": cost.fuel_per_trade,
             "memory_bytes": instance.memory_bytes(), "snapshot_bytes": cost.snapshot_bytes,
         });
-        println!("{facts}");
+        say!("{facts}");
         return Ok(());
     }
-    println!(
+    say!(
         "{} {} ({}, {} KiB)",
         manifest.name,
         manifest.version,
         file.display(),
         plugin.size_bytes().div_ceil(1024)
     );
-    println!("  sha256   {}", plugin.digest());
-    println!("  exports  {}", interfaces.exports.join(", "));
-    println!(
+    say!("  sha256   {}", plugin.digest());
+    say!("  exports  {}", interfaces.exports.join(", "));
+    say!(
         "  imports  {}",
         if interfaces.imports.is_empty() { "nothing".to_owned() } else { interfaces.imports.join(", ") }
     );
     let cached = if plugin.was_cached() { "from the cache" } else { "compiled" };
-    println!("  loads in {load_ms:.1} ms ({cached}), starts in {start_ms:.1} ms");
-    println!(
+    say!("  loads in {load_ms:.1} ms ({cached}), starts in {start_ms:.1} ms");
+    say!(
         "  costs    {:.0} ns and {} instructions a trade in batches of {BATCH}, {} KiB of memory, {} bytes of snapshot",
         cost.ns_per_trade,
         cost.fuel_per_trade,
@@ -149,14 +149,14 @@ pub(super) fn run(file: &Path, config: &str, input: &Path) -> Outcome {
         Err(Stopped::Recording(error)) => return Err(fail(Exit::Unavailable, error)),
     }
     let summary = replay.summary();
-    eprintln!(
+    tell!(
         "{} trades, {} alerts, {} records, {} faults",
         view::grouped(&summary.trades.to_string()),
         summary.alerts,
         summary.records,
         summary.faults()
     );
-    summary.bad_lines.first.iter().for_each(|line| eprintln!("  {line}"));
+    summary.bad_lines.first.iter().for_each(|line| tell!("  {line}"));
     let failed = summary.plugins.iter().find_map(|(_, counts)| counts.last_fault.clone());
     failed.map_or(Ok(()), |fault| Err(fail(Exit::Config, format!("the plugin failed: {fault}"))))
 }
