@@ -218,8 +218,9 @@ impl Loop {
             }
         }
         self.judge();
-        if self.pending_since.is_some_and(|since| since.elapsed() >= GROUP) {
-            self.commit(self.full_is_due());
+        let full = self.full_is_due();
+        if full || self.pending_since.is_some_and(|since| since.elapsed() >= GROUP) {
+            self.commit(full);
         }
         self.seen.batches.add(1);
         self.show();
@@ -308,7 +309,7 @@ impl Loop {
     }
 
     fn full_is_due(&self) -> bool {
-        self.full_at.is_none_or(|at| at.elapsed() >= FULL_COMMIT)
+        self.w.kept != Kept::Nothing && self.full_at.is_none_or(|at| at.elapsed() >= FULL_COMMIT)
     }
 
     fn store(&self, stored: &outbox::Checkpoint) {
