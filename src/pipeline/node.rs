@@ -319,8 +319,11 @@ impl Node {
     /// Tells the plugin something. After a fault a fresh instance stands where the failed one stood
     /// before the call.
     fn tell(&mut self, told: &Told, codes: &[Arc<str>]) -> Result<Answer, Fault> {
-        if self.instance.is_none() {
-            self.recover(codes)?;
+        if self.instance.is_none()
+            && let Err(fault) = self.recover(codes)
+        {
+            self.note(&fault);
+            return Err(fault);
         }
         let Some(instance) = self.instance.as_mut() else { return Err(Fault::Dead) };
         self.counts.calls += 1;

@@ -1,4 +1,35 @@
 //! Write a tradehook plugin: one trait with default methods and one macro.
+//!
+//! ```
+//! use tradehook_sdk::{Alert, ConfigFault, Manifest, Out, Plugin, Setup, Trade, export};
+//!
+//! /// Tells of every trade at a round price.
+//! struct RoundPrice;
+//!
+//! impl Plugin for RoundPrice {
+//!     const MANIFEST: Manifest =
+//!         Manifest { name: "round-price", version: "0.1.0", state_version: 1, config_schema: "" };
+//!
+//!     fn new(_: &Setup) -> Result<Self, Vec<ConfigFault>> {
+//!         Ok(Self)
+//!     }
+//!
+//!     fn on_trade(&mut self, trade: &Trade<'_>, out: &mut Out) {
+//!         if trade.price.scale() == 0 && trade.price.mantissa() % 1_000_000 == 0 {
+//!             let title = format!("{} traded at {}", trade.market, trade.price);
+//!             out.alert(Alert::event("round", trade.market, trade.traded_at_ms, title));
+//!         }
+//!     }
+//! }
+//!
+//! export!(RoundPrice: trades);
+//! ```
+//!
+//! A plugin is a pure function of its configuration and of what it is told: no clock, no
+//! randomness, no files, no network. Prices and volumes are exact ([`Decimal`], [`Wide`]); what must
+//! outlive a restart goes into [`Plugin::snapshot`]; [`config`] reads a configuration and collects
+//! its mistakes; [`log`] writes to the operator's log. Natively a plugin is plain Rust, and its tests
+//! are plain tests.
 
 // The generated bindings name the crate from outside, as its users do.
 extern crate self as tradehook_sdk;
