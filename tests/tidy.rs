@@ -447,8 +447,9 @@ fn no_file_is_too_long_to_be_read() {
 
 #[test]
 fn nothing_is_left_for_later_and_nothing_names_one_machine() {
-    let left = ["TODO", "FIXME", "XXX:", "#[ignore"];
-    let machine = ["/work/", "/root/", "/Users/", "/tmp/", "C:\\"];
+    // Written in two parts, so that this line is not found itself.
+    let left = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X:"), concat!("#[ig", "nore")];
+    let machine = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), "/Users/", "/tmp/", "C:\\"];
     let mut faults = Vec::new();
     let all = files(".", &["rs", "toml", "md", "wit", "expect"]).into_iter();
     for path in all.map(|p| p.trim_start_matches("./").to_owned()).filter(|p| p != "tests/tidy.rs") {

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [plugins.big]
-//! path   = "example"
+//! path   = "plugins/built/example.wasm"
 //! config = { min_notional = "1억" }
 //! ```
 //!
