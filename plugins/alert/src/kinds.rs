@@ -72,7 +72,7 @@ pub(crate) fn edge_hint(kind: &str) -> Option<&'static str> {
 }
 
 /// Reads the table `when` at `path`.
-pub(crate) fn read(value: &Value, path: &str, around: Around, faults: &mut Faults) -> Option<When> {
+pub(crate) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut Faults) -> Option<When> {
     if !value.is_object() {
         faults.push(path, "a condition must be a table", format!("a table with `kind`, one of {}", list()));
         return None;
@@ -99,7 +99,7 @@ pub(crate) fn read(value: &Value, path: &str, around: Around, faults: &mut Fault
         "change" => change::read(value, path, faults).map(When::Change),
         "large_trade" => large_trade::read(value, path, faults).map(When::LargeTrade),
         "volume" => volume::read(value, path, faults).map(When::Volume),
-        "silence" => silence::read(value, path, faults).map(When::Silence),
+        "silence" => silence::read(value, path, around, faults).map(When::Silence),
         other => {
             let near = crate::config::nearest(other, BUILT);
             let message = if PLANNED.contains(&other) {

@@ -144,7 +144,7 @@ impl Scene<'_> {
             }
             (When::Volume(volume), Seen::Sum { sum, span_ms }) => traded(alert, volume, sum, span_ms, firing),
             (When::Silence(silence), Seen::Silence { quiet_ms }) => {
-                let alert = alert.with("value", quiet_ms).with("threshold", silence.for_ms);
+                let alert = alert.with("value", quiet_ms).with("threshold", silence.span_ms);
                 let title = if firing {
                     format!("has had no trade for {}", span(quiet_ms))
                 } else {

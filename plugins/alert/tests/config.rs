@@ -209,6 +209,12 @@ fn large_trade_volume_and_silence_say_what_is_wrong() {
     volume(r#""above": 1, "window": "5m", "warmup": "half""#, "/warmup", "not known", "full, partial");
     when(r#""kind": "silence""#, "", "`for` is missing", "5m");
     when(r#""kind": "silence", "for": "auto""#, "/for", "not a duration", "90s");
+    let early = |markets: &str, value: &str, message: &str, help: &str| {
+        let when = format!(r#""when": {{"kind": "silence", "for": "1s", "expect_from_start": {value}}}"#);
+        rule(&format!(r#""markets": {markets}, {when}"#), "/when/expect_from_start", message, help);
+    };
+    early(r#"["KRW-BTC", "KRW-*"]"#, "true", "`KRW-*` does not say", "name the markets");
+    early(r#"["KRW-BTC"]"#, "1", "true or false", "true or false");
     let trades = r#""markets": ["*"], "hold_trades": 2, "when": {"kind": "silence", "for": "1s"}"#;
     rule(trades, "/hold_trades", "no trades to count", "`hold`");
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Said, brief, plugin, rules, run, tape, text};
+use common::{Said, brief, plugin, restarted, rules, run, tape, text};
 
 fn said(rule: &str, steps: &str) -> Vec<Said> {
     let config = rules(&format!(r#"{{"id": "r", "markets": ["*"], {rule}}}"#));
@@ -157,6 +157,41 @@ fn a_silence_is_one_episode() {
     // Nobody knows whether a gap was silent.
     check(rule, "0:100 10-25:gap 44:tick 45:tick", "firing@45");
     check(rule, "0:100 10-25:filled 30:tick", "firing@30");
+}
+
+#[test]
+fn a_market_that_is_expected_is_silent_before_its_first_trade() {
+    let config = |more: &str| {
+        rules(&format!(
+            r#"{{"id": "r", "markets": ["KRW-ETH", "KRW-BTC", "KRW-ETH"], {more}
+                "when": {{"kind": "silence", "for": "30s", "expect_from_start": true}}}},
+               {{"id": "other", "markets": ["*"], "when": {{"kind": "silence", "for": "10m"}}}}"#
+        ))
+    };
+    let check = |more: &str, steps: &str, expect: &str| {
+        let config = config(more);
+        for said in [run(&mut plugin(&config), &tape(steps)), restarted(&config, &tape(steps))] {
+            let got: Vec<String> = said
+                .iter()
+                .map(|said| format!("{}:{}", said.alert.key, brief(said)).replace("KRW-", ""))
+                .collect();
+            assert_eq!(got.join(" "), expect, "{more}: {steps}");
+        }
+    };
+    // The tapes trade KRW-BTC; KRW-ETH is never seen.
+    check("", "10:tick 39:tick 40:tick 50:tick", "ETH:firing@40 BTC:firing@40");
+    check("", "10:tick 40:tick 45:100 75:tick", "ETH:firing@40 BTC:firing@40 BTC:resolved@45 BTC:firing@75");
+    // The first clock may be that of a trade of any market.
+    check("", "10:100 30:100 39:tick 40:tick", "ETH:firing@40");
+    check("", "10:tick 35:100 40:tick", "ETH:firing@40");
+    check(r#""exclude": ["KRW-E*"],"#, "10:tick 40:tick", "BTC:firing@40");
+    // Nobody knows whether a gap was silent.
+    check("", "10:tick 20-35:gap 54:tick 55:tick", "ETH:firing@55 BTC:firing@55");
+    check("", "10:tick 20-35:filled 40:tick", "ETH:firing@40 BTC:firing@40");
+    check(r#""hold": "5s","#, "10:tick 40:tick 44:tick 45:tick", "ETH:firing@45 BTC:firing@45");
+    check(r#""hold": "5s","#, "10:tick 40:tick 41-43:gap 46:tick 47:tick", "ETH:firing@47 BTC:firing@47");
+    // At its first clock it was not silent.
+    check(r#""initial": "arm","#, "10:tick 40:tick", "ETH:firing@40 BTC:firing@40");
 }
 
 #[test]

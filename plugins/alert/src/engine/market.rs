@@ -100,6 +100,22 @@ impl Market {
         self.watches.tick(latest.price, &self.clock, &mut scene);
     }
 
+    /// The clock moved, and there was no trade at all yet.
+    pub(crate) fn wait(&mut self, idle_ms: i64, desk: &mut Desk<'_>) {
+        self.clock.now_ms = self.clock.now_ms.max(idle_ms);
+        let mut scene = Scene {
+            rules: desk.rules,
+            code: &self.code,
+            now_ms: self.clock.now_ms,
+            price: None,
+            prev_close: None,
+            fill: None,
+            late: false,
+            said: desk.said,
+        };
+        self.watches.wait(&self.clock, &mut scene);
+    }
+
     /// The first clock at which a tick changes something.
     pub(crate) fn deadline(&self) -> i64 {
         self.watches.deadline(&self.clock)

@@ -6,6 +6,7 @@
 
 use super::Engine;
 use super::clock::Latest;
+use super::expected::{self, Expected};
 use super::level::{self, Level};
 use super::log::Log;
 use super::market::Market;
@@ -23,6 +24,12 @@ struct State {
     rules: Vec<Vec<u8>>,
     idle_ms: i64,
     markets: Vec<MarketState>,
+}
+
+/// What follows the state; a snapshot that is older than it has none.
+#[derive(Default, Serialize, Deserialize)]
+struct Tail {
+    expected: expected::Saved,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,12 +102,15 @@ impl Engine {
             idle_ms: self.idle_ms,
             markets: markets.collect(),
         };
-        postcard::to_allocvec(&state).unwrap_or_default()
+        let tail = Tail { expected: self.expected.save() };
+        postcard::to_allocvec(&(state, tail)).unwrap_or_default()
     }
 
     pub(crate) fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let state: State =
-            postcard::from_bytes(bytes).map_err(|error| format!("the snapshot cannot be read: {error}"))?;
+        let bad = |error| format!("the snapshot cannot be read: {error}");
+        let (state, rest) = postcard::take_from_bytes::<State>(bytes).map_err(bad)?;
+        let tail: Tail =
+            if rest.is_empty() { Tail::default() } else { postcard::from_bytes(rest).map_err(bad)? };
         let own: BTreeMap<Vec<u8>, u32> =
             (0u32..).zip(&self.rules).map(|(index, rule)| (rule.identity(), index)).collect();
         let known: Vec<Option<u32>> = state.rules.iter().map(|rule| own.get(rule).copied()).collect();
@@ -116,6 +126,9 @@ impl Engine {
                 load_market(market, saved, &now, &self.rules);
             }
         }
+        let met = |code: &str| self.markets.iter().flatten().any(|market| market.code == code);
+        self.expected = Expected::new(&self.rules, met);
+        self.expected.load(tail.expected, &now);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use super::log::{Log, Now};
 use super::prices::Prices;
 use super::slot::{Pane, RAW_WINDOW_MS, Single};
 use crate::fixed::{approx, quick};
-use crate::kinds::{Caught, Fill, Large};
+use crate::kinds::{Caught, Fill, Large, Silence};
 use crate::rule::{Rule, Source, When};
 use crate::say::{Scene, Seen};
 use tradehook_decimal::{Decimal, Wide};
@@ -23,6 +23,17 @@ const SOURCES: [Source; 4] = [Source::Last, Source::Mid, Source::BestBid, Source
 pub(crate) struct Quiet {
     pub(crate) level: Level,
     for_ms: i64,
+    /// Whether a market without any trade is silent, too.
+    pub(crate) from_start: bool,
+}
+
+impl Quiet {
+    /// The first clock at which it changes without a trade.
+    fn due(&self, clock: &Clock) -> i64 {
+        let Self { level, for_ms, .. } = self;
+        let turns = if level.memory.truth { NEVER } else { clock.quiet_since.saturating_add(*for_ms) };
+        level.deadline().min(turns)
+    }
 }
 
 /// See the module.
@@ -70,7 +81,8 @@ impl Watches {
             When::LargeTrade(what) => return self.large.add(index, what),
             When::Silence(silence) => {
                 let level = Level::new(index, rule.timing);
-                return self.quiets.push(Quiet { level, for_ms: silence.for_ms });
+                let Silence { span_ms: for_ms, from_start, .. } = *silence;
+                return self.quiets.push(Quiet { level, for_ms, from_start });
             }
             When::Change(_) | When::Volume(_) => Source::Last,
         };
@@ -139,12 +151,28 @@ impl Watches {
     fn look_at_silence(&mut self, clock: &Clock, scene: &mut Scene<'_>) {
         let quiet_ms = clock.now_ms.saturating_sub(clock.quiet_since);
         self.quiets_rest = true;
-        for Quiet { level, for_ms } in &mut self.quiets {
+        for Quiet { level, for_ms, .. } in &mut self.quiets {
             if let Some(state) = level.step(Some(quiet_ms >= *for_ms), clock.now_ms, false) {
                 scene.level(level.rule, state, Seen::Silence { quiet_ms });
             }
             self.quiets_rest &= level.at_rest();
         }
+    }
+
+    /// The clock moved, and there was no trade at all yet.
+    pub(crate) fn wait(&mut self, clock: &Clock, scene: &mut Scene<'_>) {
+        let quiet_ms = clock.now_ms.saturating_sub(clock.quiet_since);
+        for Quiet { level, for_ms, .. } in self.quiets.iter_mut().filter(|quiet| quiet.from_start) {
+            if let Some(state) = level.step(Some(quiet_ms >= *for_ms), clock.now_ms, false) {
+                scene.level(level.rule, state, Seen::Silence { quiet_ms });
+            }
+        }
+    }
+
+    /// The first clock at which a tick changes something before there was any trade.
+    pub(crate) fn waits_until(&self, clock: &Clock) -> i64 {
+        let waiting = self.quiets.iter().filter(|quiet| quiet.from_start);
+        waiting.map(|quiet| quiet.due(clock)).min().unwrap_or(NEVER)
     }
 
     /// The first clock at which a tick changes something.
@@ -153,11 +181,7 @@ impl Watches {
         for prices in self.prices.iter().filter(|prices| !prices.is_empty()) {
             due = due.min(prices.due());
         }
-        for Quiet { level, for_ms } in &self.quiets {
-            let turns = if level.memory.truth { NEVER } else { clock.quiet_since.saturating_add(*for_ms) };
-            due = due.min(level.deadline()).min(turns);
-        }
-        due
+        self.quiets.iter().fold(due, |due, quiet| due.min(quiet.due(clock)))
     }
 
     /// Leaves a stretch that nobody saw out of all timers.

@@ -85,6 +85,19 @@ pub(crate) fn run(plugin: &mut AlertPlugin, steps: &[Step]) -> Vec<Said> {
     steps.iter().enumerate().flat_map(|(number, step)| feed(plugin, number, step)).collect()
 }
 
+/// The same with a restart before every entry.
+pub(crate) fn restarted(config: &str, steps: &[Step]) -> Vec<Said> {
+    let mut old = plugin(config);
+    let mut said = Vec::new();
+    for (number, step) in steps.iter().enumerate() {
+        let mut fresh = plugin(config);
+        assert_eq!(fresh.restore(AlertPlugin::MANIFEST.state_version, &old.snapshot()), Ok(()));
+        said.extend(feed(&mut fresh, number, step));
+        old = fresh;
+    }
+    said
+}
+
 /// A tape from words: `12:100` is a trade at 12 s, `12:100x3S` one of 3 by a seller, `12:tick` a
 /// tick, `5-9:gap` a gap; `100` alone is a trade one second after the one before.
 pub(crate) fn tape(text: &str) -> Vec<Step> {
