@@ -143,6 +143,13 @@ impl Scene<'_> {
                 moved(alert, change, Some(price), reference, firing)
             }
             (When::Volume(volume), Seen::Sum { sum, span_ms }) => traded(alert, volume, sum, span_ms, firing),
+            (When::Silence(silence), Seen::Sum { sum, span_ms }) => {
+                let most = silence.max_count.unwrap_or_default();
+                let alert = alert.with("value", sum).with("threshold", most).with("window_ms", span_ms);
+                let trades = if sum == Wide::new(1, 0) { "trade" } else { "trades" };
+                let than = if firing { "at most" } else { "more than" };
+                (alert, format!("had {} {trades} in {}, {than} {most}", num_wide(sum), span(span_ms)))
+            }
             (When::Silence(silence), Seen::Silence { quiet_ms }) => {
                 let alert = alert.with("value", quiet_ms).with("threshold", silence.span_ms);
                 let title = if firing {

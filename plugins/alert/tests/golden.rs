@@ -195,6 +195,38 @@ fn a_market_that_is_expected_is_silent_before_its_first_trade() {
 }
 
 #[test]
+fn few_trades_in_a_window_are_a_silence() {
+    let few = |most: u32, window: &str, more: &str| {
+        format!(r#"{more} "when": {{"kind": "silence", "max_count": {most}, "window": "{window}"}}"#)
+    };
+    let check = |rule: &str, steps: &str, expect: &str| {
+        check(rule, steps, expect);
+        let config = rules(&format!(r#"{{"id": "r", "markets": ["*"], {rule}}}"#));
+        let got: Vec<String> = restarted(&config, &tape(steps)).iter().map(brief).collect();
+        assert_eq!(got.join(" "), expect, "restarted, {rule}: {steps}");
+    };
+    // Known once the window was seen; a trade exactly as old as the window has left it.
+    check(&few(2, "10s", ""), "0:1 1:1 2:1 9:tick 10:tick 11:tick", "firing@10");
+    check(&few(2, "10s", ""), "0:1 1:1 2:1 3:1 9:1 10:tick 11:tick 12:tick", "firing@12");
+    check(
+        &few(2, "10s", ""),
+        "0:1 10:1 11:1 12:1 19:1 20:tick 21:tick 22:1 23:1",
+        "firing@10 resolved@12 firing@21 resolved@23",
+    );
+    check(&few(0, "10s", ""), "0:1 10:tick 11:1 20:tick 21:tick", "firing@10 resolved@11 firing@21");
+    // A trade can be the moment at which it is noticed.
+    check(&few(1, "10s", ""), "0:1 1:1 15:1 16:1", "firing@15 resolved@16");
+    // Nobody knows how many trades a gap had.
+    check(&few(1, "10s", ""), "0:1 5-6:gap 15:tick 16:tick", "firing@16");
+    check(&few(1, "10s", ""), "0:1 10:tick 12-13:gap 14:1 15:1 16:1 23:tick", "firing@10 resolved@23");
+    check(&few(1, "10s", ""), "0:1 5-6:filled 10:tick", "firing@10");
+    check(&few(1, "10s", r#""hold": "3s","#), "0:1 10:tick 12:1 12:1 22:tick 24:tick 25:tick", "firing@25");
+    check(&few(1, "10s", r#""linger": "3s","#), "0:1 10:tick 12:1 12:1 15:tick", "firing@10 resolved@15");
+    // By whole seconds above ten minutes.
+    check(&few(1, "20m", ""), "0:1 0.5:1 1:1 1200.9:tick 1201:tick", "firing@1201");
+}
+
+#[test]
 fn a_gap_stops_the_timers() {
     let rule = r#""hold": "10s", "when": {"kind": "price", "above": 100}"#;
     check(rule, "0:100 2-6:gap 10:tick 13:tick 14:tick", "firing@14");
@@ -262,6 +294,9 @@ fn titles_are_sentences_with_numbers() {
         "0:100 31:tick",
         "KRW-BTC has had no trade for 31s",
     );
+    let few = r#""when": {"kind": "silence", "max_count": 2, "window": "1m"}"#;
+    check(few, "0:1 1:1 61:tick", "KRW-BTC had 0 trades in 1m, at most 2");
+    check(few, "0:1 61:tick 62:1 63:1 64:1", "KRW-BTC had 3 trades in 1m, more than 2");
     check(
         r#""when": {"kind": "volume", "window": "1m", "above": 1000, "warmup": "partial"}"#,
         "0:100x12.5",

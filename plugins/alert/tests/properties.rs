@@ -97,7 +97,9 @@ const ALL: &str = r#"{"lateness": "2s", "idle_lag": "2s", "rules": [
     {"id": "l2", "markets": ["*"], "when": {"kind": "large_trade", "aggregate": "sweep", "sweep_gap": "2s", "tiers": {"a": 800, "b": 1200}}},
     {"id": "s1", "markets": ["*"], "when": {"kind": "silence", "for": "6s"}},
     {"id": "s2", "markets": ["KRW-BTC"], "linger": "2s", "hold": "1s", "when": {"kind": "silence", "for": "4s"}},
-    {"id": "s3", "markets": ["BTC-ETH", "KRW-XRP"], "linger": "1s", "when": {"kind": "silence", "for": "7s", "expect_from_start": true}}
+    {"id": "s3", "markets": ["BTC-ETH", "KRW-XRP"], "linger": "1s", "when": {"kind": "silence", "for": "7s", "expect_from_start": true}},
+    {"id": "s4", "markets": ["*"], "when": {"kind": "silence", "max_count": 4, "window": "9s"}},
+    {"id": "s5", "markets": ["*"], "linger": "1s", "when": {"kind": "silence", "max_count": 70, "window": "11m"}}
 ]}"#;
 
 const EVERYTHING: Shape =
@@ -117,7 +119,7 @@ fn a_restart_anywhere_changes_nothing() {
         assert_eq!(said.len(), whole.len(), "seed {seed}");
     }
     // A property of rules that never fire would hold of anything.
-    assert_eq!(kinds.len(), 23, "rules that fired: {kinds:?}");
+    assert_eq!(kinds.len(), 24, "rules that fired: {kinds:?}");
 }
 
 #[test]
@@ -324,6 +326,12 @@ fn naive_rules() -> Vec<(&'static str, Truth)> {
             r#""kind": "volume", "window": "7s", "above": 5, "measure": "count", "warmup": "partial""#,
             |m, _| Some(m.inside(7000).count() >= 5),
         ),
+        (r#""kind": "silence", "max_count": 6, "window": "8s""#, |m, _| {
+            (m.whole_from <= m.edge(8000)).then_some(m.inside(8000).count() <= 6)
+        }),
+        (r#""kind": "silence", "max_count": 27, "window": "11m""#, |m, _| {
+            (m.whole_from <= m.edge(660_000)).then_some(m.inside(660_000).count() <= 27)
+        }),
         (r#""kind": "change", "window": "10s", "pct": "2%", "clear": "1%""#, |m, was| {
             let (reference, price) = (m.before(10_000)?, m.last?.1);
             Some((price - reference).abs() * 100 >= reference * if was { 1 } else { 2 })

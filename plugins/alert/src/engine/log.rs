@@ -12,7 +12,7 @@ use super::slot::{Amounts, Slot};
 use super::tally::{Extremes, Tally};
 use super::window::{Place, Window};
 use crate::fixed::quick;
-use crate::kinds::Fill;
+use crate::kinds::{Fill, Measure};
 use crate::rule::{Rule, When};
 use crate::say::Scene;
 use std::collections::VecDeque;
@@ -91,15 +91,18 @@ impl<S: Slot> Log<S> {
                 self.windows.len() - 1
             }
         };
-        let tally = if let When::Volume(volume) = &rule.when {
-            let same = |tally: &Tally| tally.measure == volume.measure && tally.side == volume.side;
+        let sum = match &rule.when {
+            When::Volume(volume) => Some((volume.measure, volume.side)),
+            When::Silence(_) => Some((Measure::Count, None)),
+            _ => None,
+        };
+        let tally = sum.map_or(0, |(measure, side)| {
+            let same = |tally: &Tally| tally.measure == measure && tally.side == side;
             self.tallies.iter().position(same).unwrap_or_else(|| {
-                self.tallies.push(Tally::new(volume.measure, volume.side));
+                self.tallies.push(Tally::new(measure, side));
                 self.tallies.len() - 1
             })
-        } else {
-            0
-        };
+        });
         if let Some(window) = self.windows.get_mut(place) {
             window.add(index, rule, tally);
         }

@@ -65,6 +65,7 @@ impl Watches {
         let span = match &rule.when {
             When::Change(change) => change.window_ms(),
             When::Volume(volume) => Some(volume.window_ms),
+            When::Silence(silence) => silence.max_count.map(|_| silence.span_ms),
             _ => None,
         };
         if let Some(span) = span {

@@ -1,12 +1,12 @@
 //! What is asked of one window: sums and moves, and the levels on them.
 
-use super::band::Band;
+use super::band::{Band, Turn};
 use super::level::{Level, NEVER};
 use super::log::Now;
 use super::slot::Slot;
 use super::tally::{Extremes, Tally};
 use crate::fixed::{approx, exact, quick};
-use crate::kinds::{Calm, Change, Measure, Reference, Volume, Warmup};
+use crate::kinds::{Calm, Change, Measure, Reference, Warmup};
 use crate::rule::{Rule, When};
 use crate::say::{Scene, Seen};
 use std::collections::VecDeque;
@@ -165,7 +165,16 @@ impl Window {
     /// `tally` is the running total of a volume rule.
     pub(crate) fn add(&mut self, index: u32, rule: &Rule, tally: usize) {
         match &rule.when {
-            When::Volume(volume) => self.add_volume(Level::new(index, rule.timing), volume, tally),
+            When::Volume(volume) => {
+                let entry = (Level::new(index, rule.timing), volume.band(), volume.warmup);
+                self.add_sum(entry, volume.measure, tally);
+            }
+            When::Silence(silence) => {
+                if let Some(band) = silence.band() {
+                    let entry = (Level::new(index, rule.timing), band, Warmup::Full);
+                    self.add_sum(entry, Measure::Count, tally);
+                }
+            }
             When::Change(change) => {
                 let level = Level::new(index, rule.timing);
                 match change.reference {
@@ -192,12 +201,11 @@ impl Window {
         }
     }
 
-    fn add_volume(&mut self, level: Level, volume: &Volume, tally: usize) {
-        let entry = (level, volume.band(), volume.warmup);
+    fn add_sum(&mut self, entry: (Level, Band, Warmup), measure: Measure, tally: usize) {
         if let Some(meter) = self.meters.iter_mut().find(|meter| meter.tally == tally) {
             meter.levels.push(entry);
         } else {
-            let (measure, levels) = (volume.measure, vec![entry]);
+            let levels = vec![entry];
             self.meters.push(Meter { measure, tally, levels, limit: i128::MIN, due: i64::MIN });
         }
     }
@@ -342,14 +350,15 @@ impl Meter {
             if !covered {
                 self.due = self.due.min(place.covers_at);
             }
+            let turn = truth.map(|truth| band.turn(truth));
             if level.counting() {
                 self.limit = i128::MIN;
-            } else if truth == Some(false) {
+            } else if let Some(Turn::Grown(least)) = turn {
                 // Only trades make a sum grow.
-                self.limit = self.limit.min(tally.total.saturating_add(band.up_in - sum));
-            } else if truth == Some(true) {
+                self.limit = self.limit.min(tally.total.saturating_add(least - sum));
+            } else if let Some(Turn::Below(bound)) = turn {
                 // Only slots that leave make it fall.
-                let last = tally.passes(tally.total.saturating_sub(band.up_out)) as u64;
+                let last = tally.passes(tally.total.saturating_sub(bound)) as u64;
                 self.due = self.due.min(place.leaves(place.base + last, span_ms));
             }
         }
