@@ -12,6 +12,7 @@ mod level;
 mod log;
 mod market;
 mod prices;
+mod quoted;
 mod slot;
 mod state;
 mod tally;

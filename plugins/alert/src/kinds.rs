@@ -88,15 +88,19 @@ pub(crate) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut F
             return None;
         }
     };
-    if around.source.is_some() && BUILT.contains(&kind) && !matches!(kind, "price" | "cross") {
+    if around.source.is_some() && BUILT.contains(&kind) && !matches!(kind, "price" | "cross" | "change") {
         let rule = path.strip_suffix("/when").unwrap_or(path);
         let message = format!("`source` means nothing to kind `{kind}`");
-        faults.push(format!("{rule}/source"), message, "only kinds price and cross look at another source");
+        faults.push(
+            format!("{rule}/source"),
+            message,
+            "only kinds price, cross and change look at another source",
+        );
     }
     match kind {
         "price" => price::read(value, path, around, faults).map(When::Price),
         "cross" => cross::read(value, path, around, faults).map(When::Cross),
-        "change" => change::read(value, path, faults).map(When::Change),
+        "change" => change::read(value, path, around, faults).map(When::Change),
         "large_trade" => large_trade::read(value, path, faults).map(When::LargeTrade),
         "volume" => volume::read(value, path, faults).map(When::Volume),
         "silence" => silence::read(value, path, around, faults).map(When::Silence),

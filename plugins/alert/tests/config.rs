@@ -174,9 +174,12 @@ fn change_says_what_is_wrong() {
         "never on that side",
         "leave `direction` away",
     );
+    change(r#""window": "5m", "pct": "1%", "source": "ask""#, "/source", "not known", "best_ask");
+    let twice = r#""markets": ["*"], "source": "mid", "when": {"kind": "change", "window": "5m", "pct": "1%", "source": "mid"}"#;
+    rule(twice, "/when/source", "twice", "once");
     let source =
-        r#""markets": ["*"], "source": "mid", "when": {"kind": "change", "window": "5m", "pct": "1%"}"#;
-    rule(source, "/source", "means nothing to kind `change`", "price and cross");
+        r#""markets": ["*"], "source": "mid", "when": {"kind": "volume", "window": "5m", "above": 1}"#;
+    rule(source, "/source", "means nothing to kind `volume`", "price, cross and change");
 }
 
 #[test]

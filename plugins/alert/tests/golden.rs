@@ -110,6 +110,50 @@ fn a_move_can_start_at_an_extreme_a_close_or_an_anchor() {
 }
 
 #[test]
+fn a_move_may_be_that_of_a_quote() {
+    let change = |source: &str, more: &str| {
+        format!(r#""source": "{source}", "when": {{"kind": "change", "window": "60s", "pct": "3%"{more}}}"#)
+    };
+    let check = |rule: &str, steps: &str, expect: &str| {
+        check(rule, steps, expect);
+        let config = rules(&format!(r#"{{"id": "r", "markets": ["*"], {rule}}}"#));
+        let got: Vec<String> = restarted(&config, &tape(steps)).iter().map(brief).collect();
+        assert_eq!(got.join(" "), expect, "restarted, {rule}: {steps}");
+    };
+    let walk = "0:100[99,101] 30:100[99,101] 60:150[101,103] 61:90[101.97,104.03] 62:90[101.96,104.02]";
+    for source in ["best_bid", "best_ask", "mid"] {
+        check(&change(source, ""), walk, "firing@61 resolved@62");
+    }
+    // Without quotes nothing is known, and what was true stays so.
+    let bid = change("best_bid", "");
+    check(
+        &bid,
+        "0:100[100,101] 60:100 61:200 62:100[103,104] 63:100 64:100[100,101]",
+        "firing@62 resolved@64",
+    );
+    check(&bid, "0:100 60:200 61:200[100,101] 121:200[103,104]", "firing@121");
+    // The reference is the last quote that there was by then, and moves with the clock.
+    check(
+        &bid,
+        "0:100[100,101] 5:100 30:100[103,104] 65:100[103,104] 89:tick 90:tick",
+        "firing@65 resolved@90",
+    );
+    check(
+        &format!(r#""on_unknown": "clear", {bid}"#),
+        "0:100[100,101] 60:100[103,104] 61:100",
+        "firing@60 resolved@61",
+    );
+    let anchor = r#""source": "best_ask", "when": {"kind": "change", "anchor": 100, "pct": "3%"}"#;
+    check(anchor, "0:110 1:110[100,102.9] 2:90[100,103] 3:110 4:110[100,102]", "firing@2 resolved@4");
+    let high = change("best_bid", r#", "reference": "window_high", "warmup": "partial""#);
+    check(&high, "0:100[100,101] 1:90[98,99] 2:110[97,99] 61:90[97,99]", "firing@2 resolved@61");
+    let long = r#""when": {"kind": "change", "source": "mid", "window": "20m", "pct": "3%"}"#;
+    check(long, "0.5:1[99,101] 1200:1[102,104] 1201:1[102,104]", "firing@1201");
+    let title = said(&bid, "0:100[100,101] 60:99[103,104]").last().map(|said| said.alert.title.clone());
+    assert_eq!(title.as_deref(), Some("KRW-BTC moved +3% in 1m (100 -> 103)"));
+}
+
+#[test]
 fn a_window_longer_than_ten_minutes_moves_by_seconds() {
     let rule = r#""when": {"kind": "volume", "measure": "volume", "window": "20m", "above": 5, "warmup": "partial"}"#;
     check(rule, "0.5:100x4 1:100x1 1200.9:tick 1201:tick", "firing@1 resolved@1201");

@@ -56,8 +56,14 @@ fn tape(random: &mut Random, shape: &Shape) -> Vec<Step> {
                     let late = shape.late && random.below(8) == 0;
                     let back = if late { i64::try_from(random.below(3000)).unwrap_or(0) } else { 0 };
                     let size = random.below(50) + 1;
+                    // Some trades carry no quotes.
+                    let spread = i64::try_from(size % 7).unwrap_or(0);
+                    let tenths = |price: i64| format!("{}.{}", price / 10, price % 10);
+                    let quotes =
+                        (!size.is_multiple_of(4)).then(|| (tenths(*price - spread), tenths(*price + 2)));
                     steps.push(Step::Trade {
                         market,
+                        quotes,
                         at_ms: clock - back,
                         price: format!("{}.{}", *price / 10, *price % 10),
                         volume: format!("{}.{:02}", size / 10, size % 10),
@@ -90,6 +96,10 @@ const ALL: &str = r#"{"lateness": "2s", "idle_lag": "2s", "rules": [
     {"id": "c4", "markets": ["*"], "when": {"kind": "change", "window": "11m", "reference": "window_high", "pct": "3%", "warmup": "partial"}},
     {"id": "c5", "markets": ["*"], "when": {"kind": "change", "reference": "prev_close", "pct": "5%"}},
     {"id": "c6", "markets": ["*"], "hold": "3s", "when": {"kind": "change", "anchor": 100, "pct": "3%", "direction": "up"}},
+    {"id": "c7", "markets": ["*"], "source": "mid", "when": {"kind": "change", "window": "10s", "pct": "2%"}},
+    {"id": "c8", "markets": ["*"], "hold_trades": 2, "when": {"kind": "change", "window": "12m", "pct": "2%", "source": "best_ask", "warmup": "partial"}},
+    {"id": "c9", "markets": ["*"], "when": {"kind": "change", "window": "15s", "reference": "window_low", "abs": 3, "source": "best_bid"}},
+    {"id": "c10", "markets": ["*"], "source": "best_bid", "when": {"kind": "change", "reference": "prev_close", "pct": "5%"}},
     {"id": "v1", "markets": ["*"], "when": {"kind": "volume", "window": "10s", "above": 1500, "clear": 1000}},
     {"id": "v2", "markets": ["*"], "when": {"kind": "volume", "window": "12m", "above": 60, "measure": "volume", "side": "buy", "warmup": "partial"}},
     {"id": "v3", "markets": ["*"], "hold": "2s", "when": {"kind": "volume", "window": "5s", "above": 4, "measure": "count"}},
@@ -119,7 +129,7 @@ fn a_restart_anywhere_changes_nothing() {
         assert_eq!(said.len(), whole.len(), "seed {seed}");
     }
     // A property of rules that never fire would hold of anything.
-    assert_eq!(kinds.len(), 24, "rules that fired: {kinds:?}");
+    assert_eq!(kinds.len(), 28, "rules that fired: {kinds:?}");
 }
 
 #[test]
@@ -245,13 +255,26 @@ struct Naive {
     last: Option<(i64, i128)>,
     now: i64,
     whole_from: i64,
+    /// Best bids of the trades that carry one, and that of the latest trade in order.
+    bids: Vec<(i64, i128)>,
+    bid: Option<i128>,
 }
 
 impl Naive {
     /// False when the entry means nothing to the market.
     fn step(&mut self, step: &Step) -> bool {
         match step {
-            Step::Trade { at_ms, price, volume, side, .. } => {
+            Step::Trade { at_ms, price, volume, side, quotes, .. } => {
+                let bid = quotes.as_ref().map(|(bid, _)| units(bid, 1));
+                let late = self.last.is_some_and(|(last, _)| *at_ms < last);
+                let lost = self.last.is_some_and(|(last, _)| last - at_ms > 2000);
+                if !late {
+                    self.bid = bid;
+                }
+                if let (Some(bid), false) = (bid, lost) {
+                    let place = self.bids.partition_point(|(at, _)| at <= at_ms);
+                    self.bids.insert(place, (*at_ms, bid));
+                }
                 let (price, volume) = (units(price, 1), units(volume, 2));
                 match self.last {
                     Some((last, _)) if last - at_ms > 2000 => return false,
@@ -336,6 +359,14 @@ fn naive_rules() -> Vec<(&'static str, Truth)> {
             let (reference, price) = (m.before(10_000)?, m.last?.1);
             Some((price - reference).abs() * 100 >= reference * if was { 1 } else { 2 })
         }),
+        (
+            r#""kind": "change", "window": "10s", "pct": "2%", "clear": "1%", "source": "best_bid""#,
+            |m, was| {
+                let before = m.bids.partition_point(|(at, _)| *at <= m.edge(10_000)).checked_sub(1)?;
+                let (reference, bid) = (m.bids.get(before)?.1, m.bid?);
+                Some((bid - reference).abs() * 100 >= reference * if was { 1 } else { 2 })
+            },
+        ),
         (r#""kind": "change", "window": "11m", "abs": "2.5", "direction": "down""#, |m, _| {
             Some(m.before(660_000)? - m.last?.1 >= 25)
         }),
@@ -446,8 +477,8 @@ fn a_flood_makes_a_window_unknown_and_never_wrong() {
 fn a_snapshot_without_its_tail_is_read() {
     let config = r#"{"rules": [{"id": "p", "markets": ["*"], "when": {"kind": "price", "above": 1}}]}"#;
     let whole = plugin(config).snapshot();
-    // No first clock and no memories.
-    let state = whole.strip_suffix(&[0, 0]).unwrap_or_default();
+    // No first clock, no memories and no quotes.
+    let state = whole.strip_suffix(&[0, 0, 0]).unwrap_or_default();
     assert_eq!(plugin(config).restore(1, state), Ok(()));
     let less = state.split_last().map_or(state, |(_, less)| less);
     assert!(plugin(config).restore(1, less).is_err(), "more than the tail is missing");

@@ -54,11 +54,18 @@ pub(crate) struct Log<S> {
 pub(crate) struct Now {
     /// Since when the market is seen whole.
     pub(crate) cover_from: i64,
-    /// The latest price, and the same at scale 8.
-    pub(crate) price: Decimal,
+    /// The latest price, if its source shows one, and the same at scale 8.
+    pub(crate) price: Option<Decimal>,
     pub(crate) near: Option<i64>,
     /// Whether a trade in order brought it.
     pub(crate) counts: bool,
+}
+
+impl Now {
+    #[inline]
+    pub(crate) fn at(price: Option<Decimal>, cover_from: i64, counts: bool) -> Self {
+        Self { cover_from, price, near: price.and_then(quick), counts }
+    }
 }
 
 impl<S> Default for Log<S> {
@@ -118,6 +125,13 @@ impl<S: Slot> Log<S> {
         let inside = near.is_some_and(|near| near >= self.low && near <= self.high);
         // A trade behind the clock may be in no window at all.
         self.stirred = !inside || self.reached || now_ms >= self.due || fill.at_ms != now_ms;
+        self.stirred
+    }
+
+    /// A trade in order without the price that is kept here; whether the windows have to be looked
+    /// at for it.
+    pub(crate) fn miss(&mut self) -> bool {
+        self.stirred = !self.windows.is_empty();
         self.stirred
     }
 

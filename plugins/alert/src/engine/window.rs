@@ -406,7 +406,9 @@ impl Moves {
         let reference = start.pick(self.reference);
         let calm = match reference {
             None => self.waiting,
-            Some(reference) => self.calm.holds(approx(now.price), approx(reference)),
+            Some(reference) => {
+                now.price.is_some_and(|price| self.calm.holds(approx(price), approx(reference)))
+            }
         };
         if !calm || scene.now_ms >= self.timer {
             self.decide(reference, now, scene);
@@ -420,15 +422,15 @@ impl Moves {
         self.timer = NEVER;
         self.waiting = reference.is_none();
         for (level, change) in &mut self.levels {
-            let band = reference.and_then(|reference| change.band(reference));
-            let truth = band.map(|band| band.truth(level.memory.truth, exact(price)));
+            let known = reference.and_then(|reference| change.band(reference)).zip(price);
+            let truth = known.map(|(band, price)| band.truth(level.memory.truth, exact(price)));
             if let Some(state) = level.step(truth, scene.now_ms, now.counts) {
                 scene.level(level.rule, state, Seen::Move { price, reference });
             }
             self.timer = self.timer.min(level.deadline());
-            let calm = match (truth, band) {
+            let calm = match (truth, known) {
                 _ if level.counting() => RESTLESS,
-                (Some(truth), Some(band)) => change.calm(truth, exact(price) >= band.up_out),
+                (Some(truth), Some((band, price))) => change.calm(truth, exact(price) >= band.up_out),
                 _ => RESTLESS,
             };
             self.calm = self.calm.and(calm);
@@ -446,8 +448,8 @@ impl Moves {
     ) -> Quiet {
         let next = place.leaves(start.cursor, start.span_ms);
         let Some(reference) = reference else {
-            // It becomes known when the first slot leaves.
-            let rest = if self.waiting { Quiet::ANYWHERE } else { Quiet::NOWHERE };
+            // It becomes known when the first slot leaves, once there is one.
+            let rest = if self.waiting && !place.slots.is_empty() { Quiet::ANYWHERE } else { Quiet::NOWHERE };
             return Quiet { due: next, ..rest };
         };
         let newest = (place.base + place.slots.len() as u64).saturating_sub(1);
