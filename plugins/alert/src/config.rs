@@ -66,8 +66,9 @@ fn read(value: &Value, faults: &mut Faults) -> Option<Config> {
 
 /// What of a rule the reader of its `when` must know.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Around {
+pub(crate) struct Around<'a> {
     pub(crate) source: Option<Source>,
+    pub(crate) markets: &'a [String],
 }
 
 fn read_rule(value: &Value, path: &str, faults: &mut Faults) -> Option<Rule> {
@@ -101,7 +102,7 @@ fn read_rule(value: &Value, path: &str, faults: &mut Faults) -> Option<Rule> {
         rule.fault("", "`when` is missing", format!("a table with `kind`, one of {}", kinds::list()));
         return None;
     };
-    let around = Around { source };
+    let around = Around { source, markets: markets.as_deref().unwrap_or_default() };
     let when = kinds::read(when, &format!("{path}/when"), around, rule.faults());
     let edge =
         rule.get("when").and_then(|w| w.get("kind")).and_then(Value::as_str).and_then(kinds::edge_hint);

@@ -7,10 +7,12 @@
 
 mod band;
 mod clock;
+mod expected;
 mod level;
 mod log;
 mod market;
 mod prices;
+mod quoted;
 mod slot;
 mod state;
 mod tally;
@@ -20,6 +22,7 @@ mod window;
 pub(crate) use band::Band;
 
 use crate::rule::{Config, Rule};
+use expected::Expected;
 use market::{Desk, Market};
 use tradehook_sdk::{Alert, Gap, Out, Trade};
 
@@ -40,12 +43,14 @@ pub(crate) struct Engine {
     markets: Vec<Option<Box<Market>>>,
     /// By market number: when a tick changes something.
     deadlines: Vec<i64>,
+    expected: Expected,
     said: Vec<(u32, Alert)>,
 }
 
 impl Engine {
     pub(crate) fn new(config: Config) -> Self {
         Self {
+            expected: Expected::new(&config.rules, |_| false),
             rules: config.rules,
             lateness_ms: config.lateness_ms,
             idle_lag_ms: config.idle_lag_ms,
@@ -59,8 +64,11 @@ impl Engine {
     #[inline]
     pub(crate) fn trade(&mut self, trade: &Trade<'_>, out: &mut Out) {
         let number = trade.market_id as usize;
-        if !matches!(self.markets.get(number), Some(Some(_))) && !self.meet(number, trade.market) {
-            return;
+        if !matches!(self.markets.get(number), Some(Some(_))) {
+            self.expected.begin(trade.traded_at_ms);
+            if !self.meet(number, trade.market) {
+                return;
+            }
         }
         let Some(Some(market)) = self.markets.get_mut(number) else { return };
         if !market.watched {
@@ -87,13 +95,15 @@ impl Engine {
             self.deadlines.resize(number + 1, STALE);
         }
         if let Some(place) = self.markets.get_mut(number) {
-            *place = Some(Box::new(Market::new(code, &self.rules)));
+            let waited = self.expected.take(code);
+            *place = Some(waited.unwrap_or_else(|| Box::new(Market::new(code, &self.rules))));
         }
         true
     }
 
     pub(crate) fn tick(&mut self, at_ms: i64, out: &mut Out) {
         self.idle_ms = self.idle_ms.max(at_ms.saturating_sub(self.idle_lag_ms));
+        self.expected.begin(self.idle_ms);
         for (place, deadline) in self.markets.iter_mut().zip(&mut self.deadlines) {
             if self.idle_ms < *deadline {
                 continue;
@@ -113,6 +123,8 @@ impl Engine {
                 fresh.sort_by_key(|(rule, _)| *rule);
             }
         }
+        let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+        self.expected.tick(self.idle_ms, &mut desk);
         for (_, alert) in self.said.drain(..) {
             out.alert(alert);
         }
@@ -122,6 +134,11 @@ impl Engine {
     pub(crate) fn gap(&mut self, gap: &Gap<'_>) {
         if gap.filled || gap.to_ms <= gap.from_ms {
             return;
+        }
+        // A number that nobody traded under yet may be that of a market that is waited for.
+        let unmet = |number: &u32| !matches!(self.markets.get(*number as usize), Some(Some(_)));
+        if gap.market_ids.is_empty() || gap.market_ids.iter().any(unmet) {
+            self.expected.gap(gap.from_ms, gap.to_ms);
         }
         for (number, (place, deadline)) in (0u32..).zip(self.markets.iter_mut().zip(&mut self.deadlines)) {
             let about = gap.market_ids.is_empty() || gap.market_ids.contains(&number);

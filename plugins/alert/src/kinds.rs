@@ -72,7 +72,7 @@ pub(crate) fn edge_hint(kind: &str) -> Option<&'static str> {
 }
 
 /// Reads the table `when` at `path`.
-pub(crate) fn read(value: &Value, path: &str, around: Around, faults: &mut Faults) -> Option<When> {
+pub(crate) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut Faults) -> Option<When> {
     if !value.is_object() {
         faults.push(path, "a condition must be a table", format!("a table with `kind`, one of {}", list()));
         return None;
@@ -88,18 +88,22 @@ pub(crate) fn read(value: &Value, path: &str, around: Around, faults: &mut Fault
             return None;
         }
     };
-    if around.source.is_some() && BUILT.contains(&kind) && !matches!(kind, "price" | "cross") {
+    if around.source.is_some() && BUILT.contains(&kind) && !matches!(kind, "price" | "cross" | "change") {
         let rule = path.strip_suffix("/when").unwrap_or(path);
         let message = format!("`source` means nothing to kind `{kind}`");
-        faults.push(format!("{rule}/source"), message, "only kinds price and cross look at another source");
+        faults.push(
+            format!("{rule}/source"),
+            message,
+            "only kinds price, cross and change look at another source",
+        );
     }
     match kind {
         "price" => price::read(value, path, around, faults).map(When::Price),
         "cross" => cross::read(value, path, around, faults).map(When::Cross),
-        "change" => change::read(value, path, faults).map(When::Change),
+        "change" => change::read(value, path, around, faults).map(When::Change),
         "large_trade" => large_trade::read(value, path, faults).map(When::LargeTrade),
         "volume" => volume::read(value, path, faults).map(When::Volume),
-        "silence" => silence::read(value, path, faults).map(When::Silence),
+        "silence" => silence::read(value, path, around, faults).map(When::Silence),
         other => {
             let near = crate::config::nearest(other, BUILT);
             let message = if PLANNED.contains(&other) {

@@ -77,6 +77,13 @@ pub(crate) enum Source {
     BestAsk,
 }
 
+impl Source {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(crate) fn is_last(&self) -> bool {
+        *self == Self::Last
+    }
+}
+
 /// Which takers count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Taker {

@@ -36,8 +36,9 @@ pub(crate) struct Scene<'a> {
 pub(crate) enum Seen {
     /// The price of the rule's source.
     Price(Option<Decimal>),
+    /// The same, and where the move started.
     Move {
-        price: Decimal,
+        price: Option<Decimal>,
         reference: Option<Decimal>,
     },
     Sum {
@@ -120,7 +121,10 @@ impl Scene<'_> {
     #[cold]
     pub(crate) fn level(&mut self, index: u32, state: AlertState, seen: Seen) {
         let Some(rule) = self.rules.get(index as usize) else { return };
-        let price = if let Seen::Price(price) = seen { price } else { self.price };
+        let price = match seen {
+            Seen::Price(price) | Seen::Move { price, .. } => price,
+            Seen::Sum { .. } | Seen::Silence { .. } => self.price,
+        };
         let alert = self.base(rule, state, self.now_ms, price);
         let firing = state == AlertState::Firing;
         let (mut alert, title) = match (&rule.when, seen) {
@@ -140,11 +144,18 @@ impl Scene<'_> {
                 moved(alert, change, x, reference, firing)
             }
             (When::Change(change), Seen::Move { price, reference }) => {
-                moved(alert, change, Some(price), reference, firing)
+                moved(alert, change, price, reference, firing)
             }
             (When::Volume(volume), Seen::Sum { sum, span_ms }) => traded(alert, volume, sum, span_ms, firing),
+            (When::Silence(silence), Seen::Sum { sum, span_ms }) => {
+                let most = silence.max_count.unwrap_or_default();
+                let alert = alert.with("value", sum).with("threshold", most).with("window_ms", span_ms);
+                let trades = if sum == Wide::new(1, 0) { "trade" } else { "trades" };
+                let than = if firing { "at most" } else { "more than" };
+                (alert, format!("had {} {trades} in {}, {than} {most}", num_wide(sum), span(span_ms)))
+            }
             (When::Silence(silence), Seen::Silence { quiet_ms }) => {
-                let alert = alert.with("value", quiet_ms).with("threshold", silence.for_ms);
+                let alert = alert.with("value", quiet_ms).with("threshold", silence.span_ms);
                 let title = if firing {
                     format!("has had no trade for {}", span(quiet_ms))
                 } else {

@@ -174,9 +174,12 @@ fn change_says_what_is_wrong() {
         "never on that side",
         "leave `direction` away",
     );
+    change(r#""window": "5m", "pct": "1%", "source": "ask""#, "/source", "not known", "best_ask");
+    let twice = r#""markets": ["*"], "source": "mid", "when": {"kind": "change", "window": "5m", "pct": "1%", "source": "mid"}"#;
+    rule(twice, "/when/source", "twice", "once");
     let source =
-        r#""markets": ["*"], "source": "mid", "when": {"kind": "change", "window": "5m", "pct": "1%"}"#;
-    rule(source, "/source", "means nothing to kind `change`", "price and cross");
+        r#""markets": ["*"], "source": "mid", "when": {"kind": "volume", "window": "5m", "above": 1}"#;
+    rule(source, "/source", "means nothing to kind `volume`", "price, cross and change");
 }
 
 #[test]
@@ -209,6 +212,27 @@ fn large_trade_volume_and_silence_say_what_is_wrong() {
     volume(r#""above": 1, "window": "5m", "warmup": "half""#, "/warmup", "not known", "full, partial");
     when(r#""kind": "silence""#, "", "`for` is missing", "5m");
     when(r#""kind": "silence", "for": "auto""#, "/for", "not a duration", "90s");
+    let few = |keys: &str, path: &str, message: &str, help: &str| {
+        when(&format!(r#""kind": "silence", "max_count": {keys}"#), path, message, help);
+    };
+    few("1", "", "`window` is missing", "5m");
+    few(r#"1.5, "window": "5m""#, "/max_count", "not a count", "from 0");
+    few(r#"-1, "window": "5m""#, "/max_count", "not a count", "from 0");
+    few(r#"1, "window": "5m", "for": "1m""#, "/for", "together", "or `for`");
+    few(r#"1, "window": "5m", "expect_from_start": false"#, "/expect_from_start", "together", "or `for`");
+    few(r#"1, "window": "30d""#, "/window", "out of range", "at most");
+    when(
+        r#""kind": "silence", "for": "1m", "window": "5m""#,
+        "/window",
+        "without `max_count`",
+        "`for` alone",
+    );
+    let early = |markets: &str, value: &str, message: &str, help: &str| {
+        let when = format!(r#""when": {{"kind": "silence", "for": "1s", "expect_from_start": {value}}}"#);
+        rule(&format!(r#""markets": {markets}, {when}"#), "/when/expect_from_start", message, help);
+    };
+    early(r#"["KRW-BTC", "KRW-*"]"#, "true", "`KRW-*` does not say", "name the markets");
+    early(r#"["KRW-BTC"]"#, "1", "true or false", "true or false");
     let trades = r#""markets": ["*"], "hold_trades": 2, "when": {"kind": "silence", "for": "1s"}"#;
     rule(trades, "/hold_trades", "no trades to count", "`hold`");
 }

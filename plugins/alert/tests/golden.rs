@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Said, brief, plugin, rules, run, tape, text};
+use common::{Said, brief, plugin, restarted, rules, run, tape, text};
 
 fn said(rule: &str, steps: &str) -> Vec<Said> {
     let config = rules(&format!(r#"{{"id": "r", "markets": ["*"], {rule}}}"#));
@@ -110,6 +110,50 @@ fn a_move_can_start_at_an_extreme_a_close_or_an_anchor() {
 }
 
 #[test]
+fn a_move_may_be_that_of_a_quote() {
+    let change = |source: &str, more: &str| {
+        format!(r#""source": "{source}", "when": {{"kind": "change", "window": "60s", "pct": "3%"{more}}}"#)
+    };
+    let check = |rule: &str, steps: &str, expect: &str| {
+        check(rule, steps, expect);
+        let config = rules(&format!(r#"{{"id": "r", "markets": ["*"], {rule}}}"#));
+        let got: Vec<String> = restarted(&config, &tape(steps)).iter().map(brief).collect();
+        assert_eq!(got.join(" "), expect, "restarted, {rule}: {steps}");
+    };
+    let walk = "0:100[99,101] 30:100[99,101] 60:150[101,103] 61:90[101.97,104.03] 62:90[101.96,104.02]";
+    for source in ["best_bid", "best_ask", "mid"] {
+        check(&change(source, ""), walk, "firing@61 resolved@62");
+    }
+    // Without quotes nothing is known, and what was true stays so.
+    let bid = change("best_bid", "");
+    check(
+        &bid,
+        "0:100[100,101] 60:100 61:200 62:100[103,104] 63:100 64:100[100,101]",
+        "firing@62 resolved@64",
+    );
+    check(&bid, "0:100 60:200 61:200[100,101] 121:200[103,104]", "firing@121");
+    // The reference is the last quote that there was by then, and moves with the clock.
+    check(
+        &bid,
+        "0:100[100,101] 5:100 30:100[103,104] 65:100[103,104] 89:tick 90:tick",
+        "firing@65 resolved@90",
+    );
+    check(
+        &format!(r#""on_unknown": "clear", {bid}"#),
+        "0:100[100,101] 60:100[103,104] 61:100",
+        "firing@60 resolved@61",
+    );
+    let anchor = r#""source": "best_ask", "when": {"kind": "change", "anchor": 100, "pct": "3%"}"#;
+    check(anchor, "0:110 1:110[100,102.9] 2:90[100,103] 3:110 4:110[100,102]", "firing@2 resolved@4");
+    let high = change("best_bid", r#", "reference": "window_high", "warmup": "partial""#);
+    check(&high, "0:100[100,101] 1:90[98,99] 2:110[97,99] 61:90[97,99]", "firing@2 resolved@61");
+    let long = r#""when": {"kind": "change", "source": "mid", "window": "20m", "pct": "3%"}"#;
+    check(long, "0.5:1[99,101] 1200:1[102,104] 1201:1[102,104]", "firing@1201");
+    let title = said(&bid, "0:100[100,101] 60:99[103,104]").last().map(|said| said.alert.title.clone());
+    assert_eq!(title.as_deref(), Some("KRW-BTC moved +3% in 1m (100 -> 103)"));
+}
+
+#[test]
 fn a_window_longer_than_ten_minutes_moves_by_seconds() {
     let rule = r#""when": {"kind": "volume", "measure": "volume", "window": "20m", "above": 5, "warmup": "partial"}"#;
     check(rule, "0.5:100x4 1:100x1 1200.9:tick 1201:tick", "firing@1 resolved@1201");
@@ -157,6 +201,73 @@ fn a_silence_is_one_episode() {
     // Nobody knows whether a gap was silent.
     check(rule, "0:100 10-25:gap 44:tick 45:tick", "firing@45");
     check(rule, "0:100 10-25:filled 30:tick", "firing@30");
+}
+
+#[test]
+fn a_market_that_is_expected_is_silent_before_its_first_trade() {
+    let config = |more: &str| {
+        rules(&format!(
+            r#"{{"id": "r", "markets": ["KRW-ETH", "KRW-BTC", "KRW-ETH"], {more}
+                "when": {{"kind": "silence", "for": "30s", "expect_from_start": true}}}},
+               {{"id": "other", "markets": ["*"], "when": {{"kind": "silence", "for": "10m"}}}}"#
+        ))
+    };
+    let check = |more: &str, steps: &str, expect: &str| {
+        let config = config(more);
+        for said in [run(&mut plugin(&config), &tape(steps)), restarted(&config, &tape(steps))] {
+            let got: Vec<String> = said
+                .iter()
+                .map(|said| format!("{}:{}", said.alert.key, brief(said)).replace("KRW-", ""))
+                .collect();
+            assert_eq!(got.join(" "), expect, "{more}: {steps}");
+        }
+    };
+    // The tapes trade KRW-BTC; KRW-ETH is never seen.
+    check("", "10:tick 39:tick 40:tick 50:tick", "ETH:firing@40 BTC:firing@40");
+    check("", "10:tick 40:tick 45:100 75:tick", "ETH:firing@40 BTC:firing@40 BTC:resolved@45 BTC:firing@75");
+    // The first clock may be that of a trade of any market.
+    check("", "10:100 30:100 39:tick 40:tick", "ETH:firing@40");
+    check("", "10:tick 35:100 40:tick", "ETH:firing@40");
+    check(r#""exclude": ["KRW-E*"],"#, "10:tick 40:tick", "BTC:firing@40");
+    // Nobody knows whether a gap was silent.
+    check("", "10:tick 20-35:gap 54:tick 55:tick", "ETH:firing@55 BTC:firing@55");
+    check("", "10:tick 20-35:filled 40:tick", "ETH:firing@40 BTC:firing@40");
+    check(r#""hold": "5s","#, "10:tick 40:tick 44:tick 45:tick", "ETH:firing@45 BTC:firing@45");
+    check(r#""hold": "5s","#, "10:tick 40:tick 41-43:gap 46:tick 47:tick", "ETH:firing@47 BTC:firing@47");
+    // At its first clock it was not silent.
+    check(r#""initial": "arm","#, "10:tick 40:tick", "ETH:firing@40 BTC:firing@40");
+}
+
+#[test]
+fn few_trades_in_a_window_are_a_silence() {
+    let few = |most: u32, window: &str, more: &str| {
+        format!(r#"{more} "when": {{"kind": "silence", "max_count": {most}, "window": "{window}"}}"#)
+    };
+    let check = |rule: &str, steps: &str, expect: &str| {
+        check(rule, steps, expect);
+        let config = rules(&format!(r#"{{"id": "r", "markets": ["*"], {rule}}}"#));
+        let got: Vec<String> = restarted(&config, &tape(steps)).iter().map(brief).collect();
+        assert_eq!(got.join(" "), expect, "restarted, {rule}: {steps}");
+    };
+    // Known once the window was seen; a trade exactly as old as the window has left it.
+    check(&few(2, "10s", ""), "0:1 1:1 2:1 9:tick 10:tick 11:tick", "firing@10");
+    check(&few(2, "10s", ""), "0:1 1:1 2:1 3:1 9:1 10:tick 11:tick 12:tick", "firing@12");
+    check(
+        &few(2, "10s", ""),
+        "0:1 10:1 11:1 12:1 19:1 20:tick 21:tick 22:1 23:1",
+        "firing@10 resolved@12 firing@21 resolved@23",
+    );
+    check(&few(0, "10s", ""), "0:1 10:tick 11:1 20:tick 21:tick", "firing@10 resolved@11 firing@21");
+    // A trade can be the moment at which it is noticed.
+    check(&few(1, "10s", ""), "0:1 1:1 15:1 16:1", "firing@15 resolved@16");
+    // Nobody knows how many trades a gap had.
+    check(&few(1, "10s", ""), "0:1 5-6:gap 15:tick 16:tick", "firing@16");
+    check(&few(1, "10s", ""), "0:1 10:tick 12-13:gap 14:1 15:1 16:1 23:tick", "firing@10 resolved@23");
+    check(&few(1, "10s", ""), "0:1 5-6:filled 10:tick", "firing@10");
+    check(&few(1, "10s", r#""hold": "3s","#), "0:1 10:tick 12:1 12:1 22:tick 24:tick 25:tick", "firing@25");
+    check(&few(1, "10s", r#""linger": "3s","#), "0:1 10:tick 12:1 12:1 15:tick", "firing@10 resolved@15");
+    // By whole seconds above ten minutes.
+    check(&few(1, "20m", ""), "0:1 0.5:1 1:1 1200.9:tick 1201:tick", "firing@1201");
 }
 
 #[test]
@@ -227,6 +338,9 @@ fn titles_are_sentences_with_numbers() {
         "0:100 31:tick",
         "KRW-BTC has had no trade for 31s",
     );
+    let few = r#""when": {"kind": "silence", "max_count": 2, "window": "1m"}"#;
+    check(few, "0:1 1:1 61:tick", "KRW-BTC had 0 trades in 1m, at most 2");
+    check(few, "0:1 61:tick 62:1 63:1 64:1", "KRW-BTC had 3 trades in 1m, more than 2");
     check(
         r#""when": {"kind": "volume", "window": "1m", "above": 1000, "warmup": "partial"}"#,
         "0:100x12.5",

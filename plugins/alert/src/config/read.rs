@@ -141,6 +141,11 @@ impl<'a> Reader<'a> {
         self.with(key, units::count)
     }
 
+    /// A count that may be nought.
+    pub(crate) fn count_from_nought(&mut self, key: &str) -> Option<u32> {
+        self.with(key, units::count_from_nought)
+    }
+
     /// A percentage: the number before the sign.
     pub(crate) fn percent(&mut self, key: &str) -> Option<Decimal> {
         self.with(key, units::percent)

@@ -96,14 +96,19 @@ pub(super) fn percent(value: &Value) -> Result<Decimal, Bad> {
 
 /// A count of at least 1.
 pub(super) fn count(value: &Value) -> Result<u32, Bad> {
-    let whole = money(value)?;
-    if whole.scale() == 0
-        && whole.is_positive()
-        && let Ok(count) = u32::try_from(whole.mantissa())
-    {
-        return Ok(count);
-    }
-    Err(Bad::new(format!("{value} is not a count"), "a whole number of at least 1"))
+    let bad = || Bad::new(format!("{value} is not a count"), "a whole number of at least 1");
+    whole(value)?.filter(|count| *count > 0).ok_or_else(bad)
+}
+
+/// A count that may be nought.
+pub(super) fn count_from_nought(value: &Value) -> Result<u32, Bad> {
+    let bad = || Bad::new(format!("{value} is not a count"), "a whole number from 0");
+    whole(value)?.ok_or_else(bad)
+}
+
+fn whole(value: &Value) -> Result<Option<u32>, Bad> {
+    let number = money(value)?;
+    Ok(u32::try_from(number.mantissa()).ok().filter(|_| number.scale() == 0))
 }
 
 /// Milliseconds of `"90s"`, `"1h30m"`, `"250ms"`, `"2d"`.

@@ -1,5 +1,14 @@
 //! A band: the four integers at which a level's truth changes, whatever it is a level of.
 
+/// Where the truth about a sum changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// From this value on.
+    Grown(i128),
+    /// Below this value.
+    Below(i128),
+}
+
 /// Bounds of one level condition. Truth begins at or past an `in` bound and ends strictly between
 /// the `out` bounds: entering is inclusive, leaving is the exact complement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +40,16 @@ impl Band {
             x >= self.up_in || x <= self.down_in
         };
         beyond != self.inverted
+    }
+
+    /// Where a sum that has bounds on one side only changes truth, which is `is`.
+    pub(crate) fn turn(&self, is: bool) -> Turn {
+        match (self.down_in > i128::MIN, is) {
+            (false, false) => Turn::Grown(self.up_in),
+            (false, true) => Turn::Below(self.up_out),
+            (true, false) => Turn::Below(self.down_in.saturating_add(1)),
+            (true, true) => Turn::Grown(self.down_out.saturating_add(1)),
+        }
     }
 
     /// The values around `x` at which truth stays `is`, which it is at `x`.

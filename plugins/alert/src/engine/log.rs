@@ -12,7 +12,7 @@ use super::slot::{Amounts, Slot};
 use super::tally::{Extremes, Tally};
 use super::window::{Place, Window};
 use crate::fixed::quick;
-use crate::kinds::Fill;
+use crate::kinds::{Fill, Measure};
 use crate::rule::{Rule, When};
 use crate::say::Scene;
 use std::collections::VecDeque;
@@ -54,11 +54,18 @@ pub(crate) struct Log<S> {
 pub(crate) struct Now {
     /// Since when the market is seen whole.
     pub(crate) cover_from: i64,
-    /// The latest price, and the same at scale 8.
-    pub(crate) price: Decimal,
+    /// The latest price, if its source shows one, and the same at scale 8.
+    pub(crate) price: Option<Decimal>,
     pub(crate) near: Option<i64>,
     /// Whether a trade in order brought it.
     pub(crate) counts: bool,
+}
+
+impl Now {
+    #[inline]
+    pub(crate) fn at(price: Option<Decimal>, cover_from: i64, counts: bool) -> Self {
+        Self { cover_from, price, near: price.and_then(quick), counts }
+    }
 }
 
 impl<S> Default for Log<S> {
@@ -91,15 +98,18 @@ impl<S: Slot> Log<S> {
                 self.windows.len() - 1
             }
         };
-        let tally = if let When::Volume(volume) = &rule.when {
-            let same = |tally: &Tally| tally.measure == volume.measure && tally.side == volume.side;
+        let sum = match &rule.when {
+            When::Volume(volume) => Some((volume.measure, volume.side)),
+            When::Silence(_) => Some((Measure::Count, None)),
+            _ => None,
+        };
+        let tally = sum.map_or(0, |(measure, side)| {
+            let same = |tally: &Tally| tally.measure == measure && tally.side == side;
             self.tallies.iter().position(same).unwrap_or_else(|| {
-                self.tallies.push(Tally::new(volume.measure, volume.side));
+                self.tallies.push(Tally::new(measure, side));
                 self.tallies.len() - 1
             })
-        } else {
-            0
-        };
+        });
         if let Some(window) = self.windows.get_mut(place) {
             window.add(index, rule, tally);
         }
@@ -115,6 +125,13 @@ impl<S: Slot> Log<S> {
         let inside = near.is_some_and(|near| near >= self.low && near <= self.high);
         // A trade behind the clock may be in no window at all.
         self.stirred = !inside || self.reached || now_ms >= self.due || fill.at_ms != now_ms;
+        self.stirred
+    }
+
+    /// A trade in order without the price that is kept here; whether the windows have to be looked
+    /// at for it.
+    pub(crate) fn miss(&mut self) -> bool {
+        self.stirred = !self.windows.is_empty();
         self.stirred
     }
 

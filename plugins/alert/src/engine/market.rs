@@ -59,12 +59,12 @@ impl Market {
             return;
         }
         let late = order == Order::Late || trade.flags.has(Flags::BACKFILLED);
-        self.look(order, fill, late, desk);
+        self.look(order, trade, fill, late, desk);
     }
 
     /// Looks at what a trade changed.
     #[inline(never)]
-    fn look(&mut self, order: Order, fill: Fill, late: bool, desk: &mut Desk<'_>) {
+    fn look(&mut self, order: Order, trade: &Trade<'_>, fill: Fill, late: bool, desk: &mut Desk<'_>) {
         let latest = self.clock.latest.map_or(fill.price, |latest| latest.price);
         let mut scene = Scene {
             rules: desk.rules,
@@ -79,7 +79,7 @@ impl Market {
         if order == Order::Next {
             self.watches.traded(&fill, &self.clock, &mut scene);
         } else {
-            self.watches.late(&fill, latest, &self.clock, &mut scene);
+            self.watches.late(trade, &fill, &self.clock, &mut scene);
         }
     }
 
@@ -97,7 +97,23 @@ impl Market {
             late: false,
             said: desk.said,
         };
-        self.watches.tick(latest.price, &self.clock, &mut scene);
+        self.watches.tick(&self.clock, &mut scene);
+    }
+
+    /// The clock moved, and there was no trade at all yet.
+    pub(crate) fn wait(&mut self, idle_ms: i64, desk: &mut Desk<'_>) {
+        self.clock.now_ms = self.clock.now_ms.max(idle_ms);
+        let mut scene = Scene {
+            rules: desk.rules,
+            code: &self.code,
+            now_ms: self.clock.now_ms,
+            price: None,
+            prev_close: None,
+            fill: None,
+            late: false,
+            said: desk.said,
+        };
+        self.watches.wait(&self.clock, &mut scene);
     }
 
     /// The first clock at which a tick changes something.

@@ -6,14 +6,16 @@
 
 use super::Engine;
 use super::clock::Latest;
+use super::expected::{self, Expected};
 use super::level::{self, Level};
 use super::log::Log;
 use super::market::Market;
 use super::prices::Watch;
+use super::quoted::Quoted;
 use super::slot::{Pane, Single, Slot};
 use crate::fixed::Kept;
 use crate::kinds::{GridMemory, LineMemory, Sweep};
-use crate::rule::Rule;
+use crate::rule::{Rule, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,6 +25,23 @@ struct State {
     rules: Vec<Vec<u8>>,
     idle_ms: i64,
     markets: Vec<MarketState>,
+}
+
+/// What follows the state; a snapshot that is older than it has none.
+#[derive(Default, Serialize, Deserialize)]
+struct Tail {
+    expected: expected::Saved,
+    quoted: Vec<QuotedState>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct QuotedState {
+    market: u32,
+    /// As the engine counts them.
+    source: u8,
+    latest: Option<Kept>,
+    raw: LogState<Single>,
+    panes: LogState<Pane>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,12 +114,17 @@ impl Engine {
             idle_ms: self.idle_ms,
             markets: markets.collect(),
         };
-        postcard::to_allocvec(&state).unwrap_or_default()
+        let quoted = (0u32..).zip(&self.markets).filter_map(|(n, market)| Some((n, market.as_ref()?)));
+        let quoted = quoted.flat_map(|(number, market)| save_quoted(number, market));
+        let tail = Tail { expected: self.expected.save(), quoted: quoted.collect() };
+        postcard::to_allocvec(&(state, tail)).unwrap_or_default()
     }
 
     pub(crate) fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let state: State =
-            postcard::from_bytes(bytes).map_err(|error| format!("the snapshot cannot be read: {error}"))?;
+        let bad = |error| format!("the snapshot cannot be read: {error}");
+        let (state, rest) = postcard::take_from_bytes::<State>(bytes).map_err(bad)?;
+        let tail: Tail =
+            if rest.is_empty() { Tail::default() } else { postcard::from_bytes(rest).map_err(bad)? };
         let own: BTreeMap<Vec<u8>, u32> =
             (0u32..).zip(&self.rules).map(|(index, rule)| (rule.identity(), index)).collect();
         let known: Vec<Option<u32>> = state.rules.iter().map(|rule| own.get(rule).copied()).collect();
@@ -116,6 +140,14 @@ impl Engine {
                 load_market(market, saved, &now, &self.rules);
             }
         }
+        for saved in tail.quoted {
+            if let Some(Some(market)) = self.markets.get_mut(saved.market as usize) {
+                load_quoted(market, saved);
+            }
+        }
+        let met = |code: &str| self.markets.iter().flatten().any(|market| market.code == code);
+        self.expected = Expected::new(&self.rules, met);
+        self.expected.load(tail.expected, &now);
         Ok(())
     }
 }
@@ -129,7 +161,8 @@ fn save_market(number: u32, market: &Market) -> MarketState {
             Watch::Grid { rule, grid } => (*rule, Memory::Grid(grid.as_ref().and_then(|grid| grid.memory))),
         });
     }
-    for window in market.watches.raw.windows.iter().chain(&market.watches.panes.windows) {
+    let quoted = market.watches.quoted.iter().flat_map(Quoted::windows);
+    for window in market.watches.raw.windows.iter().chain(&market.watches.panes.windows).chain(quoted) {
         let sums = window.meters.iter().flat_map(|meter| &meter.levels).map(|(level, ..)| level);
         let moves = window.moves.iter().flat_map(|moves| &moves.levels).map(|(level, _)| level);
         memories.extend(sums.chain(moves).map(|level| (level.rule, Memory::Level(level.memory))));
@@ -151,6 +184,42 @@ fn save_market(number: u32, market: &Market) -> MarketState {
         sweeps: market.watches.large.sweeps(),
         swept: market.watches.large.fired(),
         memories,
+    }
+}
+
+fn save_quoted(number: u32, market: &Market) -> impl Iterator<Item = QuotedState> {
+    let now_ms = market.clock.now_ms;
+    market.watches.quoted.iter().map(move |quoted| QuotedState {
+        market: number,
+        source: source_number(quoted.source),
+        latest: quoted.latest.map(Kept),
+        raw: save_log(&quoted.raw, now_ms),
+        panes: save_log(&quoted.panes, now_ms),
+    })
+}
+
+fn load_quoted(market: &mut Market, saved: QuotedState) {
+    let quoted = market.watches.quoted.iter_mut().find(|q| source_number(q.source) == saved.source);
+    let Some(quoted) = quoted else { return };
+    quoted.latest = saved.latest.map(|Kept(price)| price);
+    if !quoted.raw.windows.is_empty() {
+        quoted.raw.slots = saved.raw.slots.into();
+    }
+    if !quoted.panes.windows.is_empty() {
+        quoted.panes.slots = saved.panes.slots.into();
+    }
+    quoted.raw.trimmed_to = saved.raw.trimmed_to;
+    quoted.panes.trimmed_to = saved.panes.trimmed_to;
+    quoted.raw.rebuild();
+    quoted.panes.rebuild();
+}
+
+fn source_number(source: Source) -> u8 {
+    match source {
+        Source::Last => 0,
+        Source::Mid => 1,
+        Source::BestBid => 2,
+        Source::BestAsk => 3,
     }
 }
 
@@ -206,7 +275,9 @@ fn load_market(market: &mut Market, saved: MarketState, now: &dyn Fn(u32) -> Opt
 fn places(market: &mut Market) -> Vec<Place<'_>> {
     let mut places = Vec::new();
     places.extend(market.watches.prices.iter_mut().flat_map(|prices| &mut prices.watches).map(Place::Watch));
-    for window in market.watches.raw.windows.iter_mut().chain(&mut market.watches.panes.windows) {
+    let quoted = market.watches.quoted.iter_mut().flat_map(Quoted::windows_mut);
+    for window in market.watches.raw.windows.iter_mut().chain(&mut market.watches.panes.windows).chain(quoted)
+    {
         let sums = window.meters.iter_mut().flat_map(|meter| &mut meter.levels).map(|(level, ..)| level);
         let moves = window.moves.iter_mut().flat_map(|moves| &mut moves.levels).map(|(level, _)| level);
         places.extend(sums.chain(moves).map(Place::Level));

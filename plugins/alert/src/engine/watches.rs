@@ -7,9 +7,10 @@ use super::clock::Clock;
 use super::level::{Level, NEVER};
 use super::log::{Log, Now};
 use super::prices::Prices;
+use super::quoted::Quoted;
 use super::slot::{Pane, RAW_WINDOW_MS, Single};
 use crate::fixed::{approx, quick};
-use crate::kinds::{Caught, Fill, Large};
+use crate::kinds::{Caught, Fill, Large, Silence};
 use crate::rule::{Rule, Source, When};
 use crate::say::{Scene, Seen};
 use tradehook_decimal::{Decimal, Wide};
@@ -23,6 +24,17 @@ const SOURCES: [Source; 4] = [Source::Last, Source::Mid, Source::BestBid, Source
 pub(crate) struct Quiet {
     pub(crate) level: Level,
     for_ms: i64,
+    /// Whether a market without any trade is silent, too.
+    pub(crate) from_start: bool,
+}
+
+impl Quiet {
+    /// The first clock at which it changes without a trade.
+    fn due(&self, clock: &Clock) -> i64 {
+        let Self { level, for_ms, .. } = self;
+        let turns = if level.memory.truth { NEVER } else { clock.quiet_since.saturating_add(*for_ms) };
+        level.deadline().min(turns)
+    }
 }
 
 /// See the module.
@@ -32,6 +44,8 @@ pub(crate) struct Watches {
     pub(crate) prices: [Prices; 4],
     pub(crate) raw: Log<Single>,
     pub(crate) panes: Log<Pane>,
+    /// Windows over other prices than that of the trades.
+    pub(crate) quoted: Vec<Quoted>,
     pub(crate) large: Large,
     pub(crate) quiets: Vec<Quiet>,
     /// Whether every silence is at rest.
@@ -54,8 +68,14 @@ impl Watches {
         let span = match &rule.when {
             When::Change(change) => change.window_ms(),
             When::Volume(volume) => Some(volume.window_ms),
+            When::Silence(silence) => silence.max_count.map(|_| silence.span_ms),
             _ => None,
         };
+        if let (Some(span), When::Change(change)) = (span, &rule.when)
+            && change.source != Source::Last
+        {
+            return self.add_quoted(change.source, span, index, rule);
+        }
         if let Some(span) = span {
             if span <= RAW_WINDOW_MS {
                 self.raw.add(span, index, rule);
@@ -70,12 +90,24 @@ impl Watches {
             When::LargeTrade(what) => return self.large.add(index, what),
             When::Silence(silence) => {
                 let level = Level::new(index, rule.timing);
-                return self.quiets.push(Quiet { level, for_ms: silence.for_ms });
+                let Silence { span_ms: for_ms, from_start, .. } = *silence;
+                return self.quiets.push(Quiet { level, for_ms, from_start });
             }
-            When::Change(_) | When::Volume(_) => Source::Last,
+            When::Change(change) => change.source,
+            When::Volume(_) => Source::Last,
         };
         if let Some(prices) = self.prices.get_mut(place(source)) {
             prices.add(index, rule);
+        }
+    }
+
+    fn add_quoted(&mut self, source: Source, span: i64, index: u32, rule: &Rule) {
+        if !self.quoted.iter().any(|quoted| quoted.source == source) {
+            self.quoted.push(Quoted::new(source));
+        }
+        let quoted = self.quoted.iter_mut().find(|quoted| quoted.source == source);
+        if let Some(quoted) = quoted {
+            quoted.add(span, index, rule);
         }
     }
 
@@ -98,6 +130,9 @@ impl Watches {
             self.large.trade(fill, approx(fill.price), approx(fill.volume), &mut self.caught);
             stirred |= !self.caught.is_empty();
         }
+        for quoted in &mut self.quoted {
+            stirred |= quoted.trade(trade, fill, now_ms);
+        }
         stirred |= self.raw.trade(fill, near, now_ms);
         stirred | self.panes.trade(fill, near, now_ms)
     }
@@ -106,45 +141,64 @@ impl Watches {
     pub(crate) fn traded(&mut self, fill: &Fill, clock: &Clock, scene: &mut Scene<'_>) {
         self.prices.iter_mut().for_each(|prices| prices.traded(scene));
         self.caught.drain(..).for_each(|caught| scene.caught(&caught));
-        let now = now(clock, fill.price, true);
+        let now = Now::at(Some(fill.price), clock.cover_from, true);
         self.raw.traded(fill, now, scene);
         self.panes.traded(fill, now, scene);
+        self.quoted.iter_mut().for_each(|quoted| quoted.traded(fill, clock.cover_from, scene));
         if !self.quiets_rest {
             self.look_at_silence(clock, scene);
         }
     }
 
     /// A late trade: it counts in windows and moves nothing else.
-    pub(crate) fn late(&mut self, fill: &Fill, latest: Decimal, clock: &Clock, scene: &mut Scene<'_>) {
+    pub(crate) fn late(&mut self, trade: &Trade<'_>, fill: &Fill, clock: &Clock, scene: &mut Scene<'_>) {
         self.prices.iter_mut().for_each(|prices| prices.tick(scene));
-        let now = now(clock, latest, false);
+        let now = Now::at(scene.price, clock.cover_from, false);
         if !self.raw.windows.is_empty() {
             self.raw.late(fill, now, scene);
         }
         if !self.panes.windows.is_empty() {
             self.panes.late(fill, now, scene);
         }
+        self.quoted.iter_mut().for_each(|quoted| quoted.late(trade, fill, clock.cover_from, scene));
         self.look_at_silence(clock, scene);
     }
 
     /// The clock moved without a trade.
-    pub(crate) fn tick(&mut self, latest: Decimal, clock: &Clock, scene: &mut Scene<'_>) {
+    pub(crate) fn tick(&mut self, clock: &Clock, scene: &mut Scene<'_>) {
         self.prices.iter_mut().for_each(|prices| prices.tick(scene));
-        let now = now(clock, latest, false);
+        let now = Now::at(scene.price, clock.cover_from, false);
         self.raw.tick(now, scene);
         self.panes.tick(now, scene);
+        self.quoted.iter_mut().for_each(|quoted| quoted.tick(clock.cover_from, scene));
         self.look_at_silence(clock, scene);
     }
 
     fn look_at_silence(&mut self, clock: &Clock, scene: &mut Scene<'_>) {
         let quiet_ms = clock.now_ms.saturating_sub(clock.quiet_since);
         self.quiets_rest = true;
-        for Quiet { level, for_ms } in &mut self.quiets {
+        for Quiet { level, for_ms, .. } in &mut self.quiets {
             if let Some(state) = level.step(Some(quiet_ms >= *for_ms), clock.now_ms, false) {
                 scene.level(level.rule, state, Seen::Silence { quiet_ms });
             }
             self.quiets_rest &= level.at_rest();
         }
+    }
+
+    /// The clock moved, and there was no trade at all yet.
+    pub(crate) fn wait(&mut self, clock: &Clock, scene: &mut Scene<'_>) {
+        let quiet_ms = clock.now_ms.saturating_sub(clock.quiet_since);
+        for Quiet { level, for_ms, .. } in self.quiets.iter_mut().filter(|quiet| quiet.from_start) {
+            if let Some(state) = level.step(Some(quiet_ms >= *for_ms), clock.now_ms, false) {
+                scene.level(level.rule, state, Seen::Silence { quiet_ms });
+            }
+        }
+    }
+
+    /// The first clock at which a tick changes something before there was any trade.
+    pub(crate) fn waits_until(&self, clock: &Clock) -> i64 {
+        let waiting = self.quiets.iter().filter(|quiet| quiet.from_start);
+        waiting.map(|quiet| quiet.due(clock)).min().unwrap_or(NEVER)
     }
 
     /// The first clock at which a tick changes something.
@@ -153,11 +207,8 @@ impl Watches {
         for prices in self.prices.iter().filter(|prices| !prices.is_empty()) {
             due = due.min(prices.due());
         }
-        for Quiet { level, for_ms } in &self.quiets {
-            let turns = if level.memory.truth { NEVER } else { clock.quiet_since.saturating_add(*for_ms) };
-            due = due.min(level.deadline()).min(turns);
-        }
-        due
+        due = self.quoted.iter().fold(due, |due, quoted| due.min(quoted.due()));
+        self.quiets.iter().fold(due, |due, quiet| due.min(quiet.due(clock)))
     }
 
     /// Leaves a stretch that nobody saw out of all timers.
@@ -165,19 +216,14 @@ impl Watches {
         self.prices.iter_mut().for_each(|prices| prices.freeze(from_ms, to_ms));
         self.raw.freeze(from_ms, to_ms);
         self.panes.freeze(from_ms, to_ms);
+        self.quoted.iter_mut().for_each(|quoted| quoted.freeze(from_ms, to_ms));
         self.quiets.iter_mut().for_each(|quiet| quiet.level.freeze(from_ms, to_ms));
     }
 }
 
-/// The market at this moment.
-#[inline]
-fn now(clock: &Clock, price: Decimal, counts: bool) -> Now {
-    Now { cover_from: clock.cover_from, price, near: quick(price), counts }
-}
-
 /// The price that a source shows in this trade.
 #[inline]
-fn price_of(trade: &Trade<'_>, source: Source) -> Option<Decimal> {
+pub(super) fn price_of(trade: &Trade<'_>, source: Source) -> Option<Decimal> {
     match source {
         Source::Last => Some(trade.price),
         Source::BestBid => trade.best_bid,

@@ -1,12 +1,12 @@
 //! What is asked of one window: sums and moves, and the levels on them.
 
-use super::band::Band;
+use super::band::{Band, Turn};
 use super::level::{Level, NEVER};
 use super::log::Now;
 use super::slot::Slot;
 use super::tally::{Extremes, Tally};
 use crate::fixed::{approx, exact, quick};
-use crate::kinds::{Calm, Change, Measure, Reference, Volume, Warmup};
+use crate::kinds::{Calm, Change, Measure, Reference, Warmup};
 use crate::rule::{Rule, When};
 use crate::say::{Scene, Seen};
 use std::collections::VecDeque;
@@ -165,7 +165,16 @@ impl Window {
     /// `tally` is the running total of a volume rule.
     pub(crate) fn add(&mut self, index: u32, rule: &Rule, tally: usize) {
         match &rule.when {
-            When::Volume(volume) => self.add_volume(Level::new(index, rule.timing), volume, tally),
+            When::Volume(volume) => {
+                let entry = (Level::new(index, rule.timing), volume.band(), volume.warmup);
+                self.add_sum(entry, volume.measure, tally);
+            }
+            When::Silence(silence) => {
+                if let Some(band) = silence.band() {
+                    let entry = (Level::new(index, rule.timing), band, Warmup::Full);
+                    self.add_sum(entry, Measure::Count, tally);
+                }
+            }
             When::Change(change) => {
                 let level = Level::new(index, rule.timing);
                 match change.reference {
@@ -192,12 +201,11 @@ impl Window {
         }
     }
 
-    fn add_volume(&mut self, level: Level, volume: &Volume, tally: usize) {
-        let entry = (level, volume.band(), volume.warmup);
+    fn add_sum(&mut self, entry: (Level, Band, Warmup), measure: Measure, tally: usize) {
         if let Some(meter) = self.meters.iter_mut().find(|meter| meter.tally == tally) {
             meter.levels.push(entry);
         } else {
-            let (measure, levels) = (volume.measure, vec![entry]);
+            let levels = vec![entry];
             self.meters.push(Meter { measure, tally, levels, limit: i128::MIN, due: i64::MIN });
         }
     }
@@ -342,14 +350,15 @@ impl Meter {
             if !covered {
                 self.due = self.due.min(place.covers_at);
             }
+            let turn = truth.map(|truth| band.turn(truth));
             if level.counting() {
                 self.limit = i128::MIN;
-            } else if truth == Some(false) {
+            } else if let Some(Turn::Grown(least)) = turn {
                 // Only trades make a sum grow.
-                self.limit = self.limit.min(tally.total.saturating_add(band.up_in - sum));
-            } else if truth == Some(true) {
+                self.limit = self.limit.min(tally.total.saturating_add(least - sum));
+            } else if let Some(Turn::Below(bound)) = turn {
                 // Only slots that leave make it fall.
-                let last = tally.passes(tally.total.saturating_sub(band.up_out)) as u64;
+                let last = tally.passes(tally.total.saturating_sub(bound)) as u64;
                 self.due = self.due.min(place.leaves(place.base + last, span_ms));
             }
         }
@@ -397,7 +406,9 @@ impl Moves {
         let reference = start.pick(self.reference);
         let calm = match reference {
             None => self.waiting,
-            Some(reference) => self.calm.holds(approx(now.price), approx(reference)),
+            Some(reference) => {
+                now.price.is_some_and(|price| self.calm.holds(approx(price), approx(reference)))
+            }
         };
         if !calm || scene.now_ms >= self.timer {
             self.decide(reference, now, scene);
@@ -411,15 +422,15 @@ impl Moves {
         self.timer = NEVER;
         self.waiting = reference.is_none();
         for (level, change) in &mut self.levels {
-            let band = reference.and_then(|reference| change.band(reference));
-            let truth = band.map(|band| band.truth(level.memory.truth, exact(price)));
+            let known = reference.and_then(|reference| change.band(reference)).zip(price);
+            let truth = known.map(|(band, price)| band.truth(level.memory.truth, exact(price)));
             if let Some(state) = level.step(truth, scene.now_ms, now.counts) {
                 scene.level(level.rule, state, Seen::Move { price, reference });
             }
             self.timer = self.timer.min(level.deadline());
-            let calm = match (truth, band) {
+            let calm = match (truth, known) {
                 _ if level.counting() => RESTLESS,
-                (Some(truth), Some(band)) => change.calm(truth, exact(price) >= band.up_out),
+                (Some(truth), Some((band, price))) => change.calm(truth, exact(price) >= band.up_out),
                 _ => RESTLESS,
             };
             self.calm = self.calm.and(calm);
@@ -437,8 +448,8 @@ impl Moves {
     ) -> Quiet {
         let next = place.leaves(start.cursor, start.span_ms);
         let Some(reference) = reference else {
-            // It becomes known when the first slot leaves.
-            let rest = if self.waiting { Quiet::ANYWHERE } else { Quiet::NOWHERE };
+            // It becomes known when the first slot leaves, once there is one.
+            let rest = if self.waiting && !place.slots.is_empty() { Quiet::ANYWHERE } else { Quiet::NOWHERE };
             return Quiet { due: next, ..rest };
         };
         let newest = (place.base + place.slots.len() as u64).saturating_sub(1);

@@ -5,11 +5,12 @@
 //! which is the same comparison.
 
 use super::cross::{DIRECTIONS, share_of};
+use super::price::source;
 use super::{MAX_WINDOW_DAYS, exactly_one, positive};
-use crate::config::{Faults, Reader};
+use crate::config::{Around, Faults, Reader};
 use crate::engine::Band;
 use crate::fixed::{approx, exact, pow10, ratio_ceil, ratio_floor};
-use crate::rule::Direction;
+use crate::rule::{Direction, Source};
 use serde::Serialize;
 use serde_json::Value;
 use tradehook_decimal::Decimal;
@@ -20,6 +21,10 @@ pub(crate) struct Change {
     pub(crate) reference: Reference,
     pub(crate) threshold: Threshold,
     pub(crate) direction: Direction,
+    /// The price that moves, and the reference of a window; not used, it is no part of the rule's
+    /// identity.
+    #[serde(skip_serializing_if = "Source::is_last")]
+    pub(crate) source: Source,
 }
 
 /// Where the move starts.
@@ -72,9 +77,11 @@ enum Word {
     PrevClose,
 }
 
-pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<Change> {
-    let keys = &["kind", "window", "pct", "abs", "clear", "direction", "reference", "anchor", "warmup"];
+pub(super) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut Faults) -> Option<Change> {
+    let keys =
+        &["kind", "window", "pct", "abs", "clear", "direction", "reference", "anchor", "warmup", "source"];
     let mut when = Reader::new(value, path, keys, faults)?;
+    let source = source(&mut when, around);
     let direction = when.choice("direction", DIRECTIONS);
     let reference = reference(&mut when);
     let form = exactly_one(&mut when, &["pct", "abs"])?;
@@ -101,7 +108,8 @@ pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<Cha
         "pct" => Threshold::Percent { enter, clear },
         _ => Threshold::Plain { enter, clear },
     };
-    Some(Change { reference, threshold, direction: natural.or(direction).unwrap_or(Direction::Both) })
+    let direction = natural.or(direction).unwrap_or(Direction::Both);
+    Some(Change { reference, threshold, direction, source })
 }
 
 fn reference(when: &mut Reader<'_>) -> Option<Reference> {
@@ -296,6 +304,7 @@ mod tests {
                 clear: enter.parse().unwrap_or_default(),
             },
             direction: Direction::Both,
+            source: Source::Last,
         };
         for share in ["0.1", "1", "3", "5", "33.3", "0.000001", "150"] {
             let change = percent(share);
@@ -347,7 +356,8 @@ mod tests {
                 .get(usize::try_from(random(3)).unwrap_or(0))
                 .copied()
                 .unwrap_or(Direction::Up);
-            let change = Change { reference: Reference::PrevClose, threshold, direction };
+            let (reference_kind, source) = (Reference::PrevClose, Source::Last);
+            let change = Change { reference: reference_kind, threshold, direction, source };
             let Some(band) = change.band(reference) else { continue };
             for was in [false, true] {
                 let up = change.direction.up() && (random(2) == 0 || !change.direction.down());

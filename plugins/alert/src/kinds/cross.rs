@@ -66,7 +66,7 @@ pub(crate) fn share_of(value: i128, share: Decimal) -> Option<i128> {
 pub(super) const DIRECTIONS: &[(&str, Direction)] =
     &[("up", Direction::Up), ("down", Direction::Down), ("both", Direction::Both)];
 
-pub(super) fn read(value: &Value, path: &str, around: Around, faults: &mut Faults) -> Option<Cross> {
+pub(super) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut Faults) -> Option<Cross> {
     let keys = &[
         "kind",
         "level",

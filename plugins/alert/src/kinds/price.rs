@@ -25,7 +25,7 @@ enum Zone {
     Outside { low: Decimal, high: Decimal, margin: Decimal },
 }
 
-pub(super) fn read(value: &Value, path: &str, around: Around, faults: &mut Faults) -> Option<Price> {
+pub(super) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut Faults) -> Option<Price> {
     let keys = &["kind", "above", "below", "inside", "outside", "clear", "clear_margin", "source"];
     let mut when = Reader::new(value, path, keys, faults)?;
     let source = source(&mut when, around);
@@ -78,7 +78,7 @@ pub(super) fn read(value: &Value, path: &str, around: Around, faults: &mut Fault
 }
 
 /// The source of this rule, written beside `when` or in it.
-pub(super) fn source(when: &mut Reader<'_>, around: Around) -> Source {
+pub(super) fn source(when: &mut Reader<'_>, around: Around<'_>) -> Source {
     let inner = when.choice("source", SOURCES);
     if inner.is_some() && around.source.is_some() {
         when.fault("source", "`source` twice", "once: beside `when` or in it");

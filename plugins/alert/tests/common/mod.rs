@@ -8,9 +8,23 @@ use tradehook_sdk::{Alert, AlertState, Decimal, Flags, Gap, Out, Payload, Plugin
 /// One entry of a tape.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Trade { market: u32, at_ms: i64, price: String, volume: String, side: Side, close: Option<String> },
-    Tick { at_ms: i64 },
-    Gap { from_ms: i64, to_ms: i64, filled: bool },
+    Trade {
+        market: u32,
+        at_ms: i64,
+        price: String,
+        volume: String,
+        side: Side,
+        close: Option<String>,
+        quotes: Option<(String, String)>,
+    },
+    Tick {
+        at_ms: i64,
+    },
+    Gap {
+        from_ms: i64,
+        to_ms: i64,
+        filled: bool,
+    },
 }
 
 /// What was said, and at which entry.
@@ -40,7 +54,7 @@ pub(crate) fn feed(plugin: &mut AlertPlugin, number: usize, step: &Step) -> Vec<
     let mut out = Out::new();
     let offset = number as u64;
     match step {
-        Step::Trade { market, at_ms, price, volume, side, close } => plugin.on_trade(
+        Step::Trade { market, at_ms, price, volume, side, close, quotes } => plugin.on_trade(
             &Trade {
                 offset,
                 market: MARKETS[*market as usize],
@@ -52,8 +66,8 @@ pub(crate) fn feed(plugin: &mut AlertPlugin, number: usize, step: &Step) -> Vec<
                 traded_at_ms: *at_ms,
                 received_at_ms: *at_ms,
                 flags: Flags::default(),
-                best_bid: None,
-                best_ask: None,
+                best_bid: quotes.as_ref().map(|(bid, _)| bid.parse().unwrap()),
+                best_ask: quotes.as_ref().map(|(_, ask)| ask.parse().unwrap()),
                 prev_close: close.as_ref().map(|close| close.parse::<Decimal>().unwrap()),
             },
             &mut out,
@@ -85,7 +99,21 @@ pub(crate) fn run(plugin: &mut AlertPlugin, steps: &[Step]) -> Vec<Said> {
     steps.iter().enumerate().flat_map(|(number, step)| feed(plugin, number, step)).collect()
 }
 
-/// A tape from words: `12:100` is a trade at 12 s, `12:100x3S` one of 3 by a seller, `12:tick` a
+/// The same with a restart before every entry.
+pub(crate) fn restarted(config: &str, steps: &[Step]) -> Vec<Said> {
+    let mut old = plugin(config);
+    let mut said = Vec::new();
+    for (number, step) in steps.iter().enumerate() {
+        let mut fresh = plugin(config);
+        assert_eq!(fresh.restore(AlertPlugin::MANIFEST.state_version, &old.snapshot()), Ok(()));
+        said.extend(feed(&mut fresh, number, step));
+        old = fresh;
+    }
+    said
+}
+
+/// A tape from words: `12:100` is a trade at 12 s, `12:100x3S` one of 3 by a seller, `12:100[99,101]` one with
+/// its best bid and ask, `12:tick` a
 /// tick, `5-9:gap` a gap; `100` alone is a trade one second after the one before.
 pub(crate) fn tape(text: &str) -> Vec<Step> {
     let mut clock = -1.0f64;
@@ -107,13 +135,17 @@ pub(crate) fn tape(text: &str) -> Vec<Step> {
             steps.push(Step::Tick { at_ms });
             continue;
         }
+        let (what, quotes) = match what.strip_suffix(']').and_then(|what| what.split_once('[')) {
+            Some((what, quotes)) => (what, quotes.split_once(',').map(|(b, a)| (b.to_owned(), a.to_owned()))),
+            None => (what, None),
+        };
         let (price, rest) = what.split_once('x').unwrap_or((what, "1B"));
         let (volume, side) = match rest.strip_suffix('S') {
             Some(volume) => (volume, Side::Sell),
             None => (rest.strip_suffix('B').unwrap_or(rest), Side::Buy),
         };
         let (price, volume) = (price.to_owned(), volume.to_owned());
-        steps.push(Step::Trade { market: 0, at_ms, price, volume, side, close: None });
+        steps.push(Step::Trade { market: 0, at_ms, price, volume, side, close: None, quotes });
     }
     steps
 }
