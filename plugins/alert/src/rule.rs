@@ -126,8 +126,8 @@ impl When {
 impl Rule {
     /// Whether the rule is about the market of this code.
     pub(crate) fn covers(&self, code: &str) -> bool {
-        self.markets.iter().any(|glob| glob_matches(glob, code))
-            && !self.exclude.iter().any(|glob| glob_matches(glob, code))
+        self.markets.iter().any(|glob| tradehook_sdk::config::glob_matches(glob, code))
+            && !self.exclude.iter().any(|glob| tradehook_sdk::config::glob_matches(glob, code))
     }
 
     /// Whether it is a grid that starts from the previous close.
@@ -139,36 +139,5 @@ impl Rule {
     /// What tells whether two rules mean the same.
     pub(crate) fn identity(&self) -> Vec<u8> {
         postcard::to_allocvec(self).unwrap_or_default()
-    }
-}
-
-/// Whether `code` matches a glob whose only wildcard is `*` (any run of characters).
-fn glob_matches(glob: &str, code: &str) -> bool {
-    let mut parts = glob.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| code.strip_prefix(first)) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    for middle in parts {
-        match rest.split_once(middle) {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn globs_match_runs_and_nothing_else() {
-        let check = |glob, code, expect| assert_eq!(glob_matches(glob, code), expect, "{glob} {code}");
-        check("KRW-*", "KRW-BTC", true);
-        check("KRW-*", "BTC-ETH", false);
-        check("*-BTC", "USDT-BTC", true);
-        check("*", "KRW-BTC", true);
-        check("KRW-BTC", "KRW-BTC", true);
-        check("KRW-BTC", "KRW-BTCX", false);
-        check("KRW-B*BTC", "KRW-BTC", false);
     }
 }
