@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub enum Entry {
     /// An execution.
     Trade(Trade),
-    /// The clock, while no trade carries it.
+    /// The clock, once a second while a session is up.
     Tick(Tick),
     /// A stretch in which trades may have been missed.
     Gap(Gap),

@@ -353,12 +353,14 @@ impl Runtime {
         self.sender = sinks::spawn(config, &self.options, Arc::clone(&self.store), self.status.clone());
     }
 
-    /// Waits until a task has ended that should not have: its name. That is a bug of ours.
+    /// Waits until a task or a pipeline's thread has ended that should not have: its name. That is
+    /// a bug of ours.
     pub async fn broken(&mut self) -> &'static str {
         tokio::select! {
             _ = &mut self.feed.handle => "the feed",
             _ = &mut self.clockwork.handle => "the clock",
             _ = &mut self.sender.handle => "the sender",
+            () = ended(&self.running) => "a pipeline",
         }
     }
 
@@ -396,6 +398,13 @@ impl Runtime {
         }
         self.tape.close();
         Stopped { drained, undelivered: self.store.queued().unwrap_or_default() }
+    }
+}
+
+/// Waits until one of the threads has ended; a thread cannot be awaited, so it is looked at.
+async fn ended(running: &[Running]) {
+    while !running.iter().any(|r| r.thread.is_finished()) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -73,7 +73,7 @@ impl Trade<'_> {
     }
 }
 
-/// The clock, told while no trade tells the time: about once a second on a quiet stream.
+/// The clock, told once a second while the host is connected, whether trades come or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tick {
     /// Where it stands on the tape.

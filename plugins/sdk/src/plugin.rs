@@ -100,7 +100,7 @@ pub trait Plugin: Sized {
         let _ = (trade, out);
     }
 
-    /// The clock, while no trade tells the time.
+    /// The clock, once a second while the host is connected, whether trades come or not.
     fn on_tick(&mut self, tick: &Tick, out: &mut Out) {
         let _ = (tick, out);
     }
