@@ -7,6 +7,7 @@
 //! Keeps: [one-way] [time-enters-once] [loss-is-said] [decode-is-total]
 
 mod known;
+mod quotes;
 
 use crate::{
     entry::{Entry, Gap, GapCause},
@@ -18,6 +19,7 @@ use crate::{
     upbit::{self, Event, Subscription, TradeEvent},
 };
 use known::Known;
+use quotes::Quotes;
 use std::{
     collections::HashMap,
     sync::{
@@ -48,6 +50,7 @@ pub struct Intake {
     names: Arc<Markets>,
     known: Known,
     pending: Vec<Trade>,
+    quotes: Quotes,
     columns: Trades,
     /// Since when nothing has come in, and why; said with the next that does.
     lost: Option<(i64, GapCause)>,
@@ -85,6 +88,7 @@ impl Intake {
             ids: HashMap::new(),
             names,
             pending: Vec::new(),
+            quotes: Quotes::default(),
             columns: Trades::default(),
             lost,
             refused: None,
@@ -115,6 +119,11 @@ impl Intake {
     }
 
     fn append(&mut self) {
+        self.append_trades();
+        self.quotes.append(&self.tape, &self.status);
+    }
+
+    fn append_trades(&mut self) {
         let Some(since_ms) = self.pending.first().map(|trade| trade.received_at_ms) else { return };
         self.say_gap(since_ms);
         let offsets = match self.tape.append_trades(&self.pending) {
@@ -184,6 +193,7 @@ impl Handler for Intake {
         let mut verdict = Verdict::Continue;
         upbit::decode(payload, received_at_ms, &mut |event| match event {
             Event::Trade(trade) => self.trade(&trade),
+            Event::Quote(quote) => self.quotes.take(quote, &self.tape, &self.status),
             Event::Up => {}
             Event::Ignored { kind } => {
                 self.status.intake().ignored.add(1);
@@ -193,7 +203,7 @@ impl Handler for Intake {
                 self.status.intake().invalid.add(reason.as_str(), 1);
                 if self.may_log(received_at_ms) {
                     let head = String::from_utf8_lossy(payload.get(..200).unwrap_or(payload));
-                    warn!(%reason, frame = %crate::status::clean(&head), "a frame is not a trade");
+                    warn!(%reason, frame = %crate::status::clean(&head), "a frame is of no use");
                 }
             }
             Event::Error { name, message } => {

@@ -41,6 +41,7 @@ impl Known {
         let mut known = Self::default();
         let mut reader = tape.reader(tape.end().saturating_sub(LOOK_BACK).max(tape.start()));
         let mut trades = Trades::default();
+        reader.want_quotes(false);
         while let Ok(next) = reader.next(4096, &mut trades) {
             match next {
                 Next::Empty => break,
@@ -51,7 +52,7 @@ impl Known {
                         }
                     }
                 }
-                Next::Entry(..) | Next::Trimmed { .. } | Next::Damaged { .. } => {}
+                Next::Quotes(_) | Next::Entry(..) | Next::Trimmed { .. } | Next::Damaged { .. } => {}
             }
         }
         known
