@@ -19,6 +19,7 @@ pub mod policy;
 pub mod replay;
 pub mod runtime;
 pub mod sink;
+pub mod splice;
 pub mod status;
 pub mod tape;
 pub mod upbit;
