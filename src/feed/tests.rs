@@ -32,6 +32,8 @@ struct Recorder {
     log: Arc<Mutex<Log>>,
     start: Instant,
     subscriptions: usize,
+    /// What the end of the next batch is answered with.
+    answer: Arc<Mutex<Verdict>>,
 }
 
 impl Handler for Recorder {
@@ -46,6 +48,7 @@ impl Handler for Recorder {
             b"again" => Verdict::Resubscribe,
             b"refused" => Verdict::Refused { fatal: false },
             b"refused for good" => Verdict::Refused { fatal: true },
+            b"garbage" => Verdict::Unreadable,
             _ => Verdict::Continue,
         }
     }
@@ -54,7 +57,7 @@ impl Handler for Recorder {
         let mut log = self.log.lock().unwrap();
         let frames = log.frames.len();
         log.batches.push(frames);
-        Verdict::Continue
+        std::mem::take(&mut *self.answer.lock().unwrap())
     }
 
     fn session(&mut self, event: SessionEvent) {
@@ -87,7 +90,8 @@ struct Rig {
     log: Arc<Mutex<Log>>,
     links: UnboundedReceiver<DuplexStream>,
     clock: Arc<AtomicI64>,
-    shutdown: CancellationToken,
+    signals: Signals,
+    answer: Arc<Mutex<Verdict>>,
     feed: JoinHandle<Recorder>,
     start: Instant,
 }
@@ -97,14 +101,15 @@ fn start(config: FeedConfig) -> Rig {
     let (out, links) = unbounded_channel();
     let start = Instant::now();
     let clock = Arc::new(AtomicI64::new(1_000));
-    let shutdown = CancellationToken::new();
-    let handler = Recorder { log: Arc::clone(&log), start, subscriptions: 0 };
+    let signals = Signals::default();
+    let answer = Arc::default();
+    let handler = Recorder { log: Arc::clone(&log), start, subscriptions: 0, answer: Arc::clone(&answer) };
     let connector = Links { out, uri: Uri::from_static("ws://venue.test/websocket/v1") };
-    let (hands, stop) = (Arc::clone(&clock), shutdown.clone());
+    let (hands, stop) = (Arc::clone(&clock), signals.clone());
     let config = FeedConfig { jitter_seed: 7, ..config };
     let wall = move || hands.load(Ordering::Relaxed);
     let feed = tokio::spawn(run(config, connector, handler, wall, stop));
-    Rig { log, links, clock, shutdown, feed, start }
+    Rig { log, links, clock, signals, answer, feed, start }
 }
 
 impl Rig {
@@ -118,6 +123,12 @@ impl Rig {
         let mut peer = self.raw().await;
         peer.subscribed().await;
         peer
+    }
+
+    /// Has the handler answer `verdict` at once.
+    fn nudge(&self, verdict: Verdict) {
+        *self.answer.lock().unwrap() = verdict;
+        self.signals.nudge.notify_one();
     }
 
     /// When each connect began.
@@ -159,7 +170,7 @@ impl Rig {
     }
 
     async fn stop(self) -> Recorder {
-        self.shutdown.cancel();
+        self.signals.shutdown.cancel();
         self.feed.await.unwrap()
     }
 }

@@ -344,6 +344,38 @@ async fn a_refusal_ends_the_session_and_one_for_good_waits_half_a_minute() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_session_of_which_more_than_half_is_garbage_is_replaced() {
+    // (readable, unreadable) in turns; whether it is replaced.
+    let check = async |turns: &[(usize, usize)], expect: bool| {
+        let mut rig = start(FeedConfig::default());
+        let mut venue = rig.live().await;
+        for &(readable, unreadable) in turns {
+            for i in 0..readable + unreadable {
+                venue.send(BINARY, if i < readable { b"{}" } else { b"garbage" }).await;
+            }
+        }
+        sleep(ms(10)).await;
+        let losses: Vec<_> = rig.losses().into_iter().map(|(_, cause)| cause).collect();
+        assert_eq!(losses, if expect { vec![Cause::Garbage] } else { vec![] }, "{turns:?}");
+        if expect {
+            let mut last = None;
+            while let Some(frame) = venue.receive().await {
+                last = Some(frame);
+            }
+            assert_eq!(last, Some((CLOSE, 1007_u16.to_be_bytes().to_vec())), "{turns:?}");
+        }
+        rig.stop().await;
+    };
+    check(&[(0, 50)], false).await;
+    check(&[(0, 51)], true).await;
+    check(&[(1000, 50)], false).await;
+    check(&[(1000, 51)], true).await;
+    check(&[(50, 50), (50, 50), (50, 50)], false).await;
+    check(&[(1, 1); 300], false).await;
+    check(&[(2, 3); 20], true).await;
+}
+
 /// The venue drops every connection after 200 ms, for ten minutes. [bounded]
 #[tokio::test(start_paused = true)]
 async fn churn_is_at_most_one_connect_a_second() {
