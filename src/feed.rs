@@ -17,13 +17,16 @@
 
 mod backoff;
 mod connect;
+mod dial;
 mod handler;
 mod keepalive;
 mod meter;
+mod retry;
 mod session;
 
 pub use backoff::Backoff;
-pub use connect::{ConnectError, Connector, WsConnector};
+pub use connect::{ConnectError, Connector};
+pub use dial::{Machine, WsConnector};
 pub use handler::{Cause, Handler, SessionEvent, SystemClock, Verdict, WallClock};
 pub use keepalive::Keepalive;
 
@@ -114,10 +117,12 @@ pub async fn run<C: Connector, H: Handler>(
     let shutdown = &signals.shutdown;
     let mut backoff = Backoff::new(&config);
     let mut wait = config.first_wait;
+    // Only a ban outlives the process.
+    let mut ban = !wait.is_zero();
     let mut attempt = 0;
     loop {
         if !wait.is_zero() {
-            handler.session(SessionEvent::Waiting { wait, until: Instant::now() + wait });
+            handler.session(SessionEvent::Waiting { wait, until: Instant::now() + wait, ban });
             if until(shutdown, sleep(wait)).await.is_none() {
                 return handler;
             }
@@ -125,8 +130,8 @@ pub async fn run<C: Connector, H: Handler>(
         attempt += 1;
         handler.session(SessionEvent::Connecting { attempt });
         backoff.connecting(Instant::now());
-        let connecting =
-            timeout(config.connect_timeout, connect::establish(&mut connector, config.max_message));
+        let establish = connect::establish(&mut connector, config.max_message, &clock);
+        let connecting = timeout(config.connect_timeout, establish);
         let cause = match until(shutdown, connecting).await {
             None => return handler,
             Some(Err(_elapsed)) => Cause::Connect(ConnectError::Timeout),
@@ -144,6 +149,7 @@ pub async fn run<C: Connector, H: Handler>(
             }
         };
         wait = backoff.after(&cause, Instant::now());
+        ban = matches!(cause, Cause::Connect(ConnectError::Status { status: 418, .. }));
         if let Cause::Connect(error) = cause {
             handler.session(SessionEvent::Failed { attempt, error });
         }

@@ -60,6 +60,11 @@ pub enum SessionEvent {
         wait: Duration,
         /// When the next connect begins, on the monotonic clock.
         until: Instant,
+        /// Whether the venue imposed it, on our address: no other connection may be tried either,
+        /// and none after a restart. Said again at a start with [`FeedConfig::first_wait`].
+        ///
+        /// [`FeedConfig::first_wait`]: super::FeedConfig::first_wait
+        ban: bool,
     },
     /// A connect begins.
     Connecting {

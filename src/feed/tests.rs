@@ -3,7 +3,11 @@
 
 mod faults;
 mod life;
+mod names;
+mod net;
+mod partition;
 mod peer;
+mod tls;
 
 use super::*;
 use crate::feed::connect::ConnectError;
@@ -97,14 +101,22 @@ struct Rig {
 }
 
 fn start(config: FeedConfig) -> Rig {
-    let log = Arc::new(Mutex::new(Log::default()));
     let (out, links) = unbounded_channel();
+    start_over(config, Links { out, uri: Uri::from_static("ws://venue.test/websocket/v1") }, links)
+}
+
+/// Over a connector of which the other ends come out of `links`.
+fn start_over(
+    config: FeedConfig,
+    connector: impl Connector + 'static,
+    links: UnboundedReceiver<DuplexStream>,
+) -> Rig {
+    let log = Arc::new(Mutex::new(Log::default()));
     let start = Instant::now();
     let clock = Arc::new(AtomicI64::new(1_000));
     let signals = Signals::default();
     let answer = Arc::default();
     let handler = Recorder { log: Arc::clone(&log), start, subscriptions: 0, answer: Arc::clone(&answer) };
-    let connector = Links { out, uri: Uri::from_static("ws://venue.test/websocket/v1") };
     let (hands, stop) = (Arc::clone(&clock), signals.clone());
     let config = FeedConfig { jitter_seed: 7, ..config };
     let wall = move || hands.load(Ordering::Relaxed);
