@@ -432,7 +432,7 @@ fn the_most_active_market_comes_first_and_none_waits_for_the_pages_of_another() 
 #[test]
 fn a_session_that_pongs_and_says_nothing_is_asked_and_then_replaced() {
     let mut rig = Rig::live();
-    for i in 1..30 {
+    for _ in 1..30 {
         rig.wait(1_000);
         rig.come(&[trade(B, rig.now.wall_ms, 0)]);
         rig.tick();
