@@ -22,6 +22,7 @@ mod outside;
 mod plugins;
 mod sections;
 mod settings;
+mod streams;
 mod text;
 mod url;
 mod walk;
@@ -32,6 +33,7 @@ pub use self::{
     fault::{Fault, Place, Refused},
     outside::{Outside, Process},
     settings::*,
+    streams::Stream,
 };
 
 /// Largest file that is read, in bytes (chosen: a hundred thousand rules fit).

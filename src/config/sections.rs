@@ -9,7 +9,7 @@ use super::{
     alerts, channels,
     fault::{Fault, MAX_FAULTS, Source},
     names::{self, Known},
-    plugins,
+    plugins, streams,
     text::{self, quoted},
     url,
     walk::{Findings, Item, Section, Walk},
@@ -91,7 +91,8 @@ fn root<'a>(walk: &'a Walk<'a>, table: &'a DeTable<'a>) -> Config {
     let runtime = runtime(root.sub("runtime"));
     let channels = channels::read(&root.sub("channels"));
     let names: Vec<&str> = channels.iter().map(|c| c.name.as_str()).collect();
-    let known = Known { channels: &names, markets: &feed.markets };
+    let markets = streams::named(&feed.markets, &feed.streams);
+    let known = Known { channels: &names, markets: &markets };
     let rules = root.get("alert");
     let (alerts, conditions) = alerts::read(root.sub("alerts"), rules.as_ref(), &known);
     let plugins = plugins::read(&root.sub("plugins"), &known, &alerts, &conditions);
@@ -122,9 +123,13 @@ fn feed(mut s: Section<'_>) -> Feed {
         let message = "backoff_max must not be shorter than backoff_min";
         backoff.map_or_else(|| s.fault(message, None), |item| item.fault(message, None));
     }
+    let streams = streams::read(&s.sub("streams"));
     let feed = Feed {
         url: s.or("url", d.url, |i| url::websocket(i)),
-        markets: s.or("markets", d.markets, names::subscribed),
+        markets: s.or("markets", d.markets, |item| {
+            if streams::alone(item, &streams) { Some(Vec::new()) } else { names::subscribed(item) }
+        }),
+        streams,
         format: s.or("format", d.format, |i| i.one_of(&formats())),
         ping_interval,
         pong_timeout,

@@ -6,7 +6,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::fault::Source;
+use super::{fault::Source, streams::Stream};
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
@@ -69,6 +69,8 @@ pub struct Feed {
     pub url: String,
     /// Market codes to subscribe to, each once.
     pub markets: Vec<String>,
+    /// What is subscribed to beside trades.
+    pub streams: Vec<Stream>,
     /// Spelling of the frames that is asked for.
     pub format: FrameFormat,
     /// Between two protocol pings.
@@ -90,6 +92,7 @@ impl Default for Feed {
         Self {
             url: "wss://api.upbit.com/websocket/v1".into(),
             markets: ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "KRW-DOGE"].map(String::from).into(),
+            streams: Vec::new(),
             format: FrameFormat::Default,
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(60),

@@ -23,7 +23,7 @@ use crate::{
     plugin::Host,
     status::{self, Status, StatusError},
     tape::{Tape, TapeConfig},
-    upbit::{Format, Subscription},
+    upbit::{Format, Stream, Subscription},
 };
 use std::{
     collections::BTreeMap,
@@ -463,6 +463,7 @@ fn subscription(config: &Config) -> Subscription {
     Subscription {
         ticket: format!("tradehook-{}-{:08x}", std::process::id(), fastrand::u32(..)),
         trades: config.feed.markets.clone(),
+        streams: streams(config),
         format: match config.feed.format {
             FrameFormat::Default => Format::Default,
             FrameFormat::Simple => Format::Simple,
@@ -471,6 +472,15 @@ fn subscription(config: &Config) -> Subscription {
         },
         ..Subscription::default()
     }
+}
+
+/// Patterns are resolved against the markets whose trades are wanted.
+fn streams(config: &Config) -> Vec<Stream> {
+    let stream = |stream: &crate::config::Stream| Stream {
+        kind: stream.kind.clone(),
+        codes: stream.resolve(&config.feed.markets),
+    };
+    config.feed.streams.iter().map(stream).collect()
 }
 
 fn kept(config: &Config) -> Kept {

@@ -326,6 +326,7 @@ mod tests {
         status.feed().frame_at(5);
         status.feed().pong_at(6);
         status.intake().invalid.add("price", 2);
+        status.intake().quotes.add("ticker", 3);
         for filled in [true, false] {
             let gap = Gap { from_ms: 1, to_ms: 2, cause: GapCause::SessionLost, markets: vec![], filled };
             status.intake().note_gap(&gap);

@@ -5,7 +5,8 @@
 //! emits a record at every `"every"`th, so that a test can see what state survived.
 //!
 //! Tickers, books and candles are counted together, by themselves: `{"do": "quote-records"}` tells of
-//! each, and `{"do": "trap-quotes"}` dies of those that `"when"` says.
+//! each, and `{"do": "trap-quotes"}` dies of those that `"when"` says, or of the one at the offset
+//! `"sequential_id"`.
 
 use serde::Deserialize;
 use tradehook_sdk::{
@@ -70,7 +71,12 @@ impl Hostile {
     /// Counts a quote; whether and how it is to be told.
     fn quote(&mut self, topic: &str, market: &str, offset: u64) -> Option<Record> {
         self.quotes += 1;
-        if self.config.r#do == "trap-quotes" && (self.config.when == 0 || self.quotes == self.config.when) {
+        let due = match (self.config.sequential_id, self.config.when) {
+            (0, 0) => true,
+            (0, when) => self.quotes == when,
+            (id, _) => offset == id,
+        };
+        if self.config.r#do == "trap-quotes" && due {
             panic!("told to");
         }
         let told = ["quote-records", "trap-quotes"].contains(&self.config.r#do.as_str());
