@@ -92,14 +92,14 @@ pub enum Source {
         /// The clock of the recording.
         clock: Clock,
         /// What was read and stands behind a tick.
-        ahead: Ahead,
+        ahead: Box<Ahead>,
     },
     /// A tape.
     Tape {
         /// The tape.
         tape: Tape,
         /// Where it is read.
-        reader: Reader,
+        reader: Box<Reader>,
     },
 }
 
@@ -115,11 +115,11 @@ impl Source {
                 markets: Markets::default(),
                 offset: 0,
                 clock: Clock::default(),
-                ahead: Ahead::default(),
+                ahead: Box::default(),
             }),
             Recording::Tape(path) => {
                 let tape = Tape::open_read_only(&path).map_err(ReplayError::Tape)?;
-                let reader = tape.reader(tape.start());
+                let reader = Box::new(tape.reader(tape.start()));
                 Ok(Self::Tape { tape, reader })
             }
         }

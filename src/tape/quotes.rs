@@ -3,8 +3,8 @@
 //! One after the other, each behind its length (so that a reader who wants none steps over them
 //! without looking inside): one byte for its sort, then its fields in the order in which they stand
 //! below. Whole numbers are LEB128, signed ones zigzag before; a decimal is its scale and its
-//! mantissa, scale 255 alone where there is none. A book of thirty levels takes some 800 bytes, a
-//! third of the venue's frame.
+//! mantissa, scale 255 alone where there is none. A book of thirty levels takes some 600 bytes, a
+//! quarter of the venue's frame.
 //!
 //! Keeps: [numbers-survive] [bounded]
 
