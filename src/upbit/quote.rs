@@ -1,8 +1,8 @@
 //! The reader of tickers, order books and candles: one JSON object into one event.
 //!
 //! As `object`, it expects nothing of the order of keys and knows DEFAULT and SIMPLE names at once.
-//! There is no reader in a hurry beside it: eight hundred books a second, all there are, take it
-//! some milliseconds.
+//! There is no reader in a hurry beside it: eight hundred books a second, all there are, take a
+//! hundredth or two of a core.
 //!
 //! What a quote cannot do without: its market, the time of its frame, the price of a ticker, the
 //! levels of a book, the beginning and the four prices of a candle. All else is optional, and a
