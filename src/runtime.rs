@@ -12,11 +12,14 @@
 
 mod bundled;
 mod clockwork;
+mod fetch;
 mod intake;
 mod live;
 mod output;
 mod plan;
 mod replay;
+mod sessions;
+mod spine;
 mod worker;
 
 pub use bundled::BUNDLED;
@@ -25,3 +28,4 @@ pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};
 pub use replay::{Replay, ReplayError, Source, Summary};
+pub use spine::{Spine, Wall};
