@@ -8,6 +8,7 @@ mod sinks;
 pub use error::{ReloadError, StartError};
 
 use super::{
+    ban::{BanBook, Noting},
     clockwork,
     intake::{Intake, Pulse},
     output::Output,
@@ -67,6 +68,7 @@ pub struct Runtime {
     wall_ms: fn() -> i64,
     subscription: Arc<Mutex<Subscription>>,
     pulse: Arc<Pulse>,
+    bans: BanBook,
     running: Vec<Running>,
     /// Of the plugins' files, in order.
     digests: Vec<String>,
@@ -128,6 +130,7 @@ impl Runtime {
         };
         let status_addr = listener.as_ref().and_then(|l| l.local_addr().ok());
         let http = listener.map(|listener| serve_status(listener, status.clone()));
+        let bans = BanBook::open(config.state.dir.as_deref());
         let mut runtime = Self {
             feed: Task::spawn(|_| async {}),
             config,
@@ -139,6 +142,7 @@ impl Runtime {
             wall_ms,
             subscription,
             pulse,
+            bans,
             running,
             digests: plan.digests(),
             clockwork,
@@ -171,9 +175,12 @@ impl Runtime {
             Arc::clone(&self.pulse),
             missing,
         );
-        let config = feed_config(&self.config);
+        let host = connector.host().to_owned();
+        let first_wait = self.bans.left(&host, (self.wall_ms)());
+        let config = FeedConfig { first_wait, ..feed_config(&self.config) };
+        let handler = Noting::new(intake, self.bans.clone(), host, self.wall_ms);
         Task::spawn(|stop| async move {
-            feed::run(config, connector, intake, SystemClock, stop).await;
+            feed::run(config, connector, handler, SystemClock, stop).await;
         })
     }
 
