@@ -7,7 +7,6 @@
 //! Keeps: [guest-text-is-data] [bounded] [numbers-survive]
 
 mod file;
-mod http;
 mod line;
 mod signature;
 mod stdout;

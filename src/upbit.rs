@@ -2,8 +2,9 @@
 //!
 //! [`decode`] takes whatever came off the socket (or a line of a recording) and hands every event
 //! in it to a sink: the DEFAULT, SIMPLE, JSON_LIST and SIMPLE_LIST formats, SIMPLE as it was in
-//! 2018, and the tick of the REST interface. [`decode_ticks`] takes a page of ticks, and
-//! [`Subscription`] writes the one frame that asks for everything.
+//! 2018, and the tick of the REST interface. [`decode_ticks`] takes a page of ticks,
+//! [`decode_markets`] the list of all markets; [`TicksQuery`] writes what asks for a page, and
+//! [`Subscription`] the one frame that asks for everything.
 //!
 //! Three readers stand behind it: one that knows the order of keys the venue sends (`wire`), one
 //! that knows the usual spelling (`loose`), and one that expects nothing (`object`). The first two
@@ -17,13 +18,17 @@
 mod event;
 mod list;
 mod loose;
+mod markets;
 mod number;
 mod object;
+mod request;
 mod rest;
 mod subscription;
 mod wire;
 
 pub use event::{Event, Field, Reason, TradeEvent};
+pub use markets::{Cautions, MarketInfo, MarketList, decode_markets};
+pub use request::{MARKETS_PATH, MAX_DAYS_AGO, MAX_TICKS, TicksQuery, rest_base};
 pub use rest::{RestError, Ticks, decode_ticks};
 pub use subscription::{Format, Subscription};
 

@@ -20,8 +20,9 @@ const MAX_LINES: usize = 600;
 const LONG: &[(&str, &str)] = &[];
 /// They wire rooms together, so they may import any.
 const WIRES: [&str; 3] = ["main", "cli", "runtime"];
-/// The only other room that imports one: a pipeline is plugins in order.
-const NARROWS: [(&str, &str); 1] = [("pipeline", "plugin")];
+/// The only other rooms that import one: a pipeline is plugins in order, and whoever sends requests
+/// does so with the limits of one client.
+const NARROWS: [(&str, &str); 3] = [("pipeline", "plugin"), ("sink", "http"), ("rest", "http")];
 /// Rooms behind the tape, or pure: no clock of the wall is read there.
 const CLOCKLESS: [&str; 6] = ["tape", "pipeline", "plugin", "policy", "replay", "upbit"];
 /// Precompiled code can only be loaded unsafely.

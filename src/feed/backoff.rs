@@ -12,15 +12,10 @@
 //! Keeps: [bounded]
 
 use super::{Cause, ConnectError, FeedConfig};
+use crate::refusal::{self, LONGEST_SAID};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A ban whose length the venue does not say, the first time; it doubles with each repetition, as
-/// the venue's own do.
-const UNSAID_BAN: Duration = Duration::from_secs(60);
-/// The longest such ban that is assumed, and the longest wait that a reply can impose.
-const LONGEST_UNSAID_BAN: Duration = Duration::from_secs(3600);
-const LONGEST_SAID: Duration = Duration::from_secs(24 * 3600);
 /// What a refusal that will repeat itself waits at least.
 const FATAL_WAIT: Duration = Duration::from_secs(30);
 /// What a rate limit without a time waits at least.
@@ -88,9 +83,8 @@ impl Backoff {
     }
 
     fn ban(&mut self, said: Option<Duration>) -> Duration {
-        let unsaid = UNSAID_BAN * (1 << self.bans.min(6));
+        let ban = refusal::ban(said, self.bans);
         self.bans = self.bans.saturating_add(1);
-        let ban = said.map_or(unsaid.min(LONGEST_UNSAID_BAN), |t| t.min(LONGEST_SAID));
         // A little more than the ban: our clock and the venue's need not agree to the millisecond.
         ban + LIMITED_WAIT + self.up_to(LIMITED_WAIT)
     }

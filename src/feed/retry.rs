@@ -1,6 +1,7 @@
 //! How long the venue says to wait: in `Retry-After`, in either of its spellings, or in the text of
 //! its refusal.
 
+use crate::refusal::time_in;
 use jiff::fmt::rfc2822::DateTimeParser;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::http::HeaderMap;
@@ -28,51 +29,9 @@ fn time_ms(value: &str) -> Option<i64> {
     parser.parse_timestamp(value).ok().map(jiff::Timestamp::as_millisecond)
 }
 
-/// The longest time that a text names, in seconds, minutes or hours, in English or Korean. The
-/// form of the venue's 418 body is not documented; its numbers without a unit are no times.
-fn time_in(text: &str) -> Option<Duration> {
-    let mut longest = None;
-    let mut rest = text;
-    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
-        let (_, from) = rest.split_at(start);
-        let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
-        let (digits, behind) = from.split_at(end);
-        let unit = behind.trim_start_matches([' ', '-', '_', '"', ':']);
-        let seconds = if unit.starts_with("ms") || unit.starts_with("milli") {
-            None
-        } else if unit.starts_with(['s', 'S', '초']) {
-            Some(1)
-        } else if unit.starts_with("min") || unit.starts_with("Min") || unit.starts_with('분') {
-            Some(60)
-        } else if unit.starts_with("hour") || unit.starts_with("Hour") || unit.starts_with("시간") {
-            Some(3600)
-        } else {
-            None
-        };
-        let time = seconds.and_then(|s| digits.parse::<u64>().ok()?.checked_mul(s));
-        longest = longest.max(time);
-        rest = behind;
-    }
-    longest.map(Duration::from_secs)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_ban_is_read_from_whatever_names_a_time() {
-        let check =
-            |text, expect: Option<u64>| assert_eq!(time_in(text).map(|d| d.as_secs()), expect, "{text}");
-        check("", None);
-        check(r#"{"error":{"name":418,"message":"I'm a teapot"}}"#, None);
-        check(r#"{"error":{"name":418,"message":"blocked for 120 seconds"}}"#, Some(120));
-        check("IP blocked, retry in 5min", Some(300));
-        check("2시간 동안 차단되었습니다", Some(7200));
-        check("30초, 10분", Some(600));
-        check("100 ms", None);
-        check("99999999999999999999 hours", None);
-    }
 
     #[test]
     fn retry_after_is_read_in_both_spellings() {

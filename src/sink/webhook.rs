@@ -6,16 +6,16 @@
 //!
 //! Keeps: [bounded]
 
-use super::{
-    http::{self, HttpError, Target},
-    signature::Secret,
+use super::signature::Secret;
+use crate::{
+    delivery::{Clock, Content, Delivery, Outcome, Sink},
+    http::{self, HttpError, Target, Tls},
 };
-use crate::delivery::{Clock, Content, Delivery, Outcome, Sink};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::{Request, StatusCode, Uri, header::HeaderValue};
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 /// The longest wait that a receiver can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -78,7 +78,7 @@ pub struct WebhookSink {
     redacted: String,
     secret: Option<Secret>,
     timeout: Duration,
-    tls: Arc<rustls::ClientConfig>,
+    tls: Tls,
     clock: Clock,
 }
 
@@ -157,10 +157,10 @@ impl WebhookSink {
         let retry = |reason: String| Outcome::Retry { after: None, reason };
         match tokio::time::timeout(self.timeout, http::send(&self.target, &self.tls, request)).await {
             Err(_) => retry(format!("{}: no answer within {:?}", self.redacted, self.timeout)),
-            Ok(Err(HttpError::Network(why))) => retry(format!("{}: {why}", self.redacted)),
             Ok(Err(HttpError::Forbidden(ip))) => Outcome::Permanent {
                 reason: format!("{} resolves to {ip}, which is not public", self.redacted),
             },
+            Ok(Err(error)) => retry(format!("{}: {error}", self.redacted)),
             Ok(Ok((status, after))) => self.classify(status, after.as_ref(), now_ms),
         }
     }
@@ -171,27 +171,13 @@ impl WebhookSink {
             200..=299 => Outcome::Delivered,
             410 => Outcome::Broken { reason },
             408 | 429 | 500..=599 => {
-                let after = after.and_then(|v| v.to_str().ok()).and_then(|v| retry_after(v, now_ms));
+                let after =
+                    after.and_then(|v| http::wait_asked(v.to_str().ok()?, Some(now_ms), MAX_RETRY_AFTER));
                 Outcome::Retry { after, reason }
             }
             _ => Outcome::Permanent { reason },
         }
     }
-}
-
-/// The wait that `Retry-After` asks for: seconds, or an HTTP date. What is absurd is cut to an
-/// hour, what is neither is as if it were not there.
-fn retry_after(value: &str, now_ms: i64) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        let seconds = value.parse().unwrap_or(u64::MAX);
-        return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
-    }
-    // A wrong name of the day does not make the date another.
-    let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
-    let at = parser.parse_timestamp(value).ok()?;
-    let ms = at.as_millisecond().saturating_sub(now_ms).max(0);
-    Some(Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(MAX_RETRY_AFTER))
 }
 
 impl Sink for WebhookSink {
@@ -203,23 +189,7 @@ impl Sink for WebhookSink {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn retry_after_is_read_in_both_spellings_and_bounded() {
-        let now_ms = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
-        let check = |value, expect: Option<u64>| {
-            assert_eq!(retry_after(value, now_ms), expect.map(Duration::from_secs), "{value}");
-        };
-        check("0", Some(0));
-        check(" 120 ", Some(120));
-        check("99999999999999999999999", Some(3600));
-        check("Sun, 06 Nov 1994 08:50:37 GMT", Some(60));
-        check("Sun, 06 Nov 1994 08:00:00 GMT", Some(0));
-        check("Sun, 06 Nov 2094 08:00:00 GMT", Some(3600));
-        check("-1", None);
-        check("soon", None);
-        check("", None);
-    }
+    use std::sync::Arc;
 
     #[test]
     fn a_url_that_leads_astray_is_refused() {
