@@ -158,6 +158,15 @@ fn show_warnings(config: &crate::config::Config) {
 }
 
 /// A runtime for tasks that only wait for sockets; plugins run on threads of their own.
+/// Runs a command to its end. What then still hangs is not waited for longer than a second: a
+/// lookup of a name cannot be called off.
+fn block_on<T>(command: impl Future<Output = T>) -> Result<T, Exit> {
+    let runtime = tokio_runtime()?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    Ok(done)
+}
+
 fn tokio_runtime() -> Result<tokio::runtime::Runtime, Exit> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -174,4 +183,28 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         .ok()
         .filter(|d| !d.is_zero())
         .ok_or_else(|| "it has to be longer than nothing".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::mpsc, time::Duration};
+
+    /// As a name server that does not answer: the lookup goes on behind whoever gave it up.
+    #[test]
+    fn what_hangs_is_not_waited_for_at_the_end() {
+        let (never, wait) = mpsc::channel::<()>();
+        let command = async {
+            let (started, begun) = tokio::sync::oneshot::channel();
+            tokio::task::spawn_blocking(move || {
+                let _ = started.send(());
+                let _ = wait.recv();
+            });
+            begun.await.is_ok()
+        };
+        let (done, ended) = mpsc::channel();
+        std::thread::spawn(move || done.send(block_on(command).is_ok_and(|begun| begun)));
+        assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(true));
+        drop(never);
+    }
 }

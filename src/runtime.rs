@@ -10,6 +10,7 @@
 //!
 //! Keeps: [one-way] [fails-alone] [named-means-required] [time-enters-once]
 
+mod ban;
 mod bundled;
 mod clockwork;
 mod fetch;
@@ -22,6 +23,7 @@ mod sessions;
 mod spine;
 mod worker;
 
+pub use ban::{BanBook, Noting};
 pub use bundled::BUNDLED;
 pub use intake::Intake;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped};

@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let config = super::load(&arguments.file)?;
     super::show_warnings(&config);
     let _log = start_log(&config)?;
-    super::tokio_runtime()?.block_on(live(arguments, config))
+    super::block_on(live(arguments, config))?
 }
 
 pub(super) fn start_log(config: &Config) -> Result<log::Log, Exit> {

@@ -8,6 +8,7 @@ mod sinks;
 pub use error::{ReloadError, StartError};
 
 use super::{
+    ban::BanBook,
     clockwork, fetch,
     output::Output,
     plan::{self, Group, Plan},
@@ -68,6 +69,7 @@ pub struct Runtime {
     store: Arc<dyn Store>,
     status: Status,
     spine: Arc<Spine>,
+    bans: BanBook,
     running: Vec<Running>,
     /// Of the plugins' files, in order.
     digests: Vec<String>,
@@ -130,6 +132,7 @@ impl Runtime {
         };
         let status_addr = listener.as_ref().and_then(|l| l.local_addr().ok());
         let http = listener.map(|listener| serve_status(listener, status.clone()));
+        let bans = BanBook::open(config.state.dir.as_deref());
         let mut runtime = Self {
             feed: Task::spawn(|_| async {}),
             fetcher: Task::spawn(|_| async {}),
@@ -140,6 +143,7 @@ impl Runtime {
             store,
             status,
             spine,
+            bans,
             running,
             digests: plan.digests(),
             clockwork,
@@ -164,9 +168,10 @@ impl Runtime {
     }
 
     fn spawn_feed(&mut self, connector: WsConnector, rest: Rest, cause: GapCause) {
+        let bans = (self.bans.clone(), connector.host().to_owned());
         let wanted = wanted(&self.config, cause);
         let (spine, asked) = (Arc::clone(&self.spine), rest.clone());
-        self.feed = Task::spawn(|stop| sessions::run(wanted, connector, asked, spine, stop));
+        self.feed = Task::spawn(|stop| sessions::run(wanted, connector, asked, spine, bans, stop));
         let spine = Arc::clone(&self.spine);
         self.fetcher = Task::spawn(|stop| fetch::run(spine, rest, stop));
     }

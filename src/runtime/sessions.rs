@@ -7,6 +7,7 @@
 //! Keeps: [bounded]
 
 use super::{
+    ban::{BanBook, Noting},
     intake::{Intake, Subscriptions},
     spine::Spine,
 };
@@ -60,6 +61,7 @@ pub(super) async fn run<C>(
     connector: C,
     rest: Rest,
     spine: Arc<Spine>,
+    bans: (BanBook, String),
     stop: CancellationToken,
 ) where
     C: Connector + Clone + 'static,
@@ -72,6 +74,7 @@ pub(super) async fn run<C>(
         running: JoinSet::new(),
         open: 0,
         door: Paced::new(connector),
+        bans,
         spine,
         wanted,
         stop: stop.child_token(),
@@ -140,6 +143,8 @@ struct Sessions<C> {
     /// How many parts have sockets.
     open: u16,
     door: Paced<C>,
+    /// The bans of the venue, and its host.
+    bans: (BanBook, String),
     spine: Arc<Spine>,
     wanted: Wanted,
     stop: CancellationToken,
@@ -211,7 +216,11 @@ impl<C: Connector + Clone + 'static> Sessions<C> {
         self.spine.listen(link, Arc::clone(&nudge));
         let intake = Intake::of(Arc::clone(&self.spine), link, Arc::clone(&self.subscriptions));
         let signals = Signals { shutdown: self.stop.clone(), nudge };
-        let (config, door, spine) = (self.wanted.feed.clone(), self.door.clone(), Arc::clone(&self.spine));
+        let (bans, host) = self.bans.clone();
+        let first_wait = bans.left(&host, self.spine.wall_ms());
+        let config = FeedConfig { first_wait, ..self.wanted.feed.clone() };
+        let (door, spine) = (self.door.clone(), Arc::clone(&self.spine));
+        let intake = Noting::new(intake, bans, host, self.spine.wall());
         self.running.spawn(async move {
             feed::run(config, door, intake, move || spine.wall_ms(), signals).await;
         });

@@ -85,6 +85,10 @@ impl Spine {
         self.tape.intern(code)
     }
 
+    pub(super) fn wall(&self) -> Wall {
+        Arc::clone(&self.wall_ms)
+    }
+
     pub(super) fn wall_ms(&self) -> i64 {
         (self.wall_ms)()
     }
