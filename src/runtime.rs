@@ -12,6 +12,7 @@
 
 mod bundled;
 mod clockwork;
+mod history;
 mod intake;
 mod live;
 mod output;
@@ -20,6 +21,7 @@ mod replay;
 mod worker;
 
 pub use bundled::BUNDLED;
+pub use history::{Completed, History, HistoryError, Reached, WalkError, Wanted, is_begun, venue_now_ms};
 pub use intake::Intake;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
 pub use output::{Noted, Output};
