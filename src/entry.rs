@@ -50,10 +50,12 @@ pub enum GapCause {
     Downtime,
     /// The connection was lost.
     SessionLost,
-    /// A bounded queue was full.
+    /// No more trades could wait for a repair.
     Overflow,
-    /// The ids of a finished unit have a hole.
+    /// The ids of a finished ms have a hole.
     IdHole,
+    /// A session answered pings, but did not deliver.
+    Stale,
     /// A reader fell behind the tape's retention.
     Retention,
 }
@@ -67,6 +69,7 @@ impl GapCause {
             Self::SessionLost => "session_lost",
             Self::Overflow => "overflow",
             Self::IdHole => "id_hole",
+            Self::Stale => "stale",
             Self::Retention => "retention",
         }
     }

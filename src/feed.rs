@@ -17,19 +17,25 @@
 
 mod backoff;
 mod connect;
+mod dial;
 mod handler;
 mod keepalive;
 mod meter;
+mod retry;
 mod session;
 
 pub use backoff::Backoff;
-pub use connect::{ConnectError, Connector, WsConnector};
+pub use connect::{ConnectError, Connector};
+pub use dial::{Machine, WsConnector};
 pub use handler::{Cause, Handler, SessionEvent, SystemClock, Verdict, WallClock};
 pub use keepalive::Keepalive;
 
 use session::{End, Session};
-use std::{future::Future, time::Duration};
-use tokio::time::{Instant, sleep, timeout};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Times of the feed. The defaults suit the venue as measured in September 2026: an idle socket is
@@ -79,7 +85,24 @@ impl Default for FeedConfig {
     }
 }
 
-/// Runs until `shutdown` and returns the handler.
+/// What a running feed listens to from outside. A token alone makes one that nobody nudges.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    /// Ends the feed.
+    pub shutdown: CancellationToken,
+    /// Rung with `notify_one`: a session asks [`Handler::batch_end`] at once and obeys its verdict,
+    /// so that a quiet one can subscribe anew or be given up. Rung while there is no session, it
+    /// is heard by the next.
+    pub nudge: Arc<Notify>,
+}
+
+impl From<CancellationToken> for Signals {
+    fn from(shutdown: CancellationToken) -> Self {
+        Self { shutdown, nudge: Arc::default() }
+    }
+}
+
+/// Runs until `signals.shutdown` and returns the handler.
 ///
 /// Every failure is a [`SessionEvent`] and is followed by another attempt; there is none that ends
 /// the feed. On shutdown an open connection is closed with 1000, for which a second is given.
@@ -88,29 +111,33 @@ pub async fn run<C: Connector, H: Handler>(
     mut connector: C,
     mut handler: H,
     clock: impl WallClock,
-    shutdown: CancellationToken,
+    signals: impl Into<Signals>,
 ) -> H {
+    let signals = signals.into();
+    let shutdown = &signals.shutdown;
     let mut backoff = Backoff::new(&config);
     let mut wait = config.first_wait;
+    // Only a ban outlives the process.
+    let mut ban = !wait.is_zero();
     let mut attempt = 0;
     loop {
         if !wait.is_zero() {
-            handler.session(SessionEvent::Waiting { wait, until: Instant::now() + wait });
-            if until(&shutdown, sleep(wait)).await.is_none() {
+            handler.session(SessionEvent::Waiting { wait, until: Instant::now() + wait, ban });
+            if until(shutdown, sleep(wait)).await.is_none() {
                 return handler;
             }
         }
         attempt += 1;
         handler.session(SessionEvent::Connecting { attempt });
         backoff.connecting(Instant::now());
-        let connecting =
-            timeout(config.connect_timeout, connect::establish(&mut connector, config.max_message));
-        let cause = match until(&shutdown, connecting).await {
+        let establish = connect::establish(&mut connector, config.max_message, &clock);
+        let connecting = timeout(config.connect_timeout, establish);
+        let cause = match until(shutdown, connecting).await {
             None => return handler,
             Some(Err(_elapsed)) => Cause::Connect(ConnectError::Timeout),
             Some(Ok(Err(error))) => Cause::Connect(error),
             Some(Ok(Ok(socket))) => {
-                let session = Session::new(socket, &config, &mut handler, &clock, &shutdown);
+                let session = Session::new(socket, &config, &mut handler, &clock, &signals);
                 match session.run(attempt).await {
                     End::Shutdown => return handler,
                     End::Lost(cause, lived) => {
@@ -122,6 +149,7 @@ pub async fn run<C: Connector, H: Handler>(
             }
         };
         wait = backoff.after(&cause, Instant::now());
+        ban = matches!(cause, Cause::Connect(ConnectError::Status { status: 418, .. }));
         if let Cause::Connect(error) = cause {
             handler.session(SessionEvent::Failed { attempt, error });
         }

@@ -22,6 +22,7 @@ pub mod replay;
 pub mod rest;
 pub mod runtime;
 pub mod sink;
+pub mod splice;
 pub mod status;
 pub mod tape;
 pub mod upbit;

@@ -17,8 +17,9 @@ pub trait Handler: Send {
     /// the Unix epoch.
     fn frame(&mut self, received_at_ms: i64, payload: &[u8]) -> Verdict;
 
-    /// No more frames are ready, or 256 messages were read. Called once
-    /// more with each ping, so that a quiet session can change its subscription as well.
+    /// No more frames are ready, or 256 messages were read. Called once more with each ping, and
+    /// whenever [`Signals::nudge`](super::Signals::nudge) rings, so that a quiet session can change
+    /// its subscription, or be given up, as well.
     fn batch_end(&mut self) -> Verdict {
         Verdict::Continue
     }
@@ -40,6 +41,14 @@ pub enum Verdict {
     },
     /// The subscription is to be sent again; at most once a second, later if need be.
     Resubscribe,
+    /// The frame could not be read. The session goes on, unless that is so of more than half of its
+    /// last hundred frames. From [`Handler::batch_end`] it means nothing.
+    Unreadable,
+    /// The session is to be replaced although its connection stands, as one that delivers nothing.
+    Reconnect {
+        /// Why, for the log and the status; it reads on after "given up: ".
+        why: &'static str,
+    },
 }
 
 /// Something that happened to the connection.
@@ -51,6 +60,11 @@ pub enum SessionEvent {
         wait: Duration,
         /// When the next connect begins, on the monotonic clock.
         until: Instant,
+        /// Whether the venue imposed it, on our address: no other connection may be tried either,
+        /// and none after a restart. Said again at a start with [`FeedConfig::first_wait`].
+        ///
+        /// [`FeedConfig::first_wait`]: super::FeedConfig::first_wait
+        ban: bool,
     },
     /// A connect begins.
     Connecting {
@@ -124,6 +138,13 @@ pub enum Cause {
         /// Whether asking again in the same words is pointless.
         fatal: bool,
     },
+    /// More than half of the last hundred frames could not be read.
+    Garbage,
+    /// The handler gave the session up although the venue answers pings.
+    Stale {
+        /// Why.
+        why: &'static str,
+    },
 }
 
 impl Cause {
@@ -143,6 +164,8 @@ impl Cause {
             Self::Io(_) => "io",
             Self::Refused { fatal: true } => "refused_for_good",
             Self::Refused { fatal: false } => "refused",
+            Self::Garbage => "garbage",
+            Self::Stale { .. } => "stale",
         }
     }
 }
@@ -165,6 +188,8 @@ impl fmt::Display for Cause {
             Self::Io(what) => write!(f, "the network failed: {what}"),
             Self::Refused { fatal: true } => f.write_str("the venue refuses the subscription"),
             Self::Refused { fatal: false } => f.write_str("the venue refuses us for the moment"),
+            Self::Garbage => f.write_str("more than half of the last hundred frames could not be read"),
+            Self::Stale { why } => write!(f, "the session was given up: {why}"),
         }
     }
 }

@@ -6,7 +6,9 @@
 //!
 //! Keeps: [bounded] [time-enters-once]
 
-use super::{Cause, FeedConfig, Handler, Keepalive, SessionEvent, Verdict, WallClock, connect::Socket};
+use super::{
+    Cause, FeedConfig, Handler, Keepalive, SessionEvent, Signals, Verdict, WallClock, connect::Socket,
+};
 use futures_util::{FutureExt, Sink, SinkExt, Stream};
 use std::{
     future::{Future, poll_fn},
@@ -16,6 +18,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    sync::futures::Notified,
     time::{Instant, Sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::{
@@ -23,7 +26,7 @@ use tokio_tungstenite::tungstenite::{
     error::ProtocolError,
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::sync::WaitForCancellationFuture;
 
 /// How many messages are read before the handler is told that a batch ends. Chosen, not measured:
 /// a second of a busy market, and some 40 µs of work.
@@ -37,6 +40,9 @@ const STOOD_STILL: Duration = Duration::from_secs(60);
 const LATE: Duration = Duration::from_secs(10);
 /// The venue takes five messages a second on one connection; pings are not counted.
 const RESUBSCRIBE_SPACING: Duration = Duration::from_secs(1);
+/// Of the last hundred frames, so many may be unreadable. A bit each, the youngest lowest.
+const MOST_UNREADABLE: u32 = 50;
+const LAST_HUNDRED: u128 = (1 << 100) - 1;
 /// How long the venue gets to answer our close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -59,7 +65,7 @@ pub(super) struct Session<'a, S, H, W> {
     socket: Socket<S>,
     handler: &'a mut H,
     clock: &'a W,
-    shutdown: &'a CancellationToken,
+    signals: &'a Signals,
     keepalive: Keepalive,
     message_timeout: Duration,
     began: Instant,
@@ -68,6 +74,10 @@ pub(super) struct Session<'a, S, H, W> {
     last_pong_at_ms: Option<i64>,
     arrival: Arrival,
     control: Control,
+    /// Which of the last hundred frames could not be read.
+    unreadable: u128,
+    /// How many connects it took, until the session is live.
+    attempt: Option<u32>,
     /// When the subscription is to be sent, if it is.
     subscribe_at: Option<Instant>,
     subscribed_at: Option<Instant>,
@@ -85,7 +95,7 @@ where
         config: &FeedConfig,
         handler: &'a mut H,
         clock: &'a W,
-        shutdown: &'a CancellationToken,
+        signals: &'a Signals,
     ) -> Self {
         let now = Instant::now();
         let keepalive = Keepalive::new(config.ping_interval, config.pong_timeout, now);
@@ -94,7 +104,7 @@ where
             socket,
             handler,
             clock,
-            shutdown,
+            signals,
             keepalive,
             message_timeout: config.message_timeout,
             began: now,
@@ -103,6 +113,8 @@ where
             last_pong_at_ms: None,
             arrival,
             control: Control { since: now, count: 0 },
+            unreadable: 0,
+            attempt: None,
             subscribe_at: Some(now),
             subscribed_at: None,
             unflushed: false,
@@ -111,11 +123,12 @@ where
 
     /// Subscribes and reads until the session is over.
     pub(super) async fn run(mut self, attempt: u32) -> End {
-        let shutdown = self.shutdown;
+        let signals = self.signals;
         let mut timer = pin!(sleep_until(self.began));
-        let mut cancelled = pin!(shutdown.cancelled());
-        let mut attempt = Some(attempt);
-        let stop = poll_fn(|cx| self.turns(cx, timer.as_mut(), cancelled.as_mut(), &mut attempt)).await;
+        let mut cancelled = pin!(signals.shutdown.cancelled());
+        let mut nudged = pin!(signals.nudge.notified());
+        self.attempt = Some(attempt);
+        let stop = poll_fn(|cx| self.turns(cx, timer.as_mut(), cancelled.as_mut(), nudged.as_mut())).await;
         let lived = Instant::now().saturating_duration_since(self.began);
         match stop {
             Stop::Shutdown => {
@@ -136,20 +149,20 @@ where
         }
     }
 
-    /// Turns until nothing is to be done. `attempt` is taken when the session goes live.
+    /// Turns until nothing is to be done.
     fn turns(
         &mut self,
         cx: &mut Context<'_>,
         mut timer: Pin<&mut Sleep>,
         cancelled: Pin<&mut WaitForCancellationFuture<'_>>,
-        attempt: &mut Option<u32>,
+        nudged: Pin<&mut Notified<'a>>,
     ) -> Poll<Stop> {
-        let (full, wake) = match self.turn(cx) {
+        let (full, wake) = match self.nudged(cx, nudged).and_then(|()| self.turn(cx)) {
             Ok(turn) => turn,
             Err(cause) => return Poll::Ready(Stop::Lost(cause)),
         };
         if self.subscribed_at.is_some()
-            && let Some(attempt) = attempt.take()
+            && let Some(attempt) = self.attempt.take()
         {
             self.handler.session(SessionEvent::Live { attempt });
         }
@@ -165,6 +178,18 @@ where
             cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+
+    /// Asks the handler what is to become of the session, if somebody wants that.
+    fn nudged(&mut self, cx: &mut Context<'_>, mut nudged: Pin<&mut Notified<'a>>) -> Result<(), Cause> {
+        if nudged.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        // It listens again only once it is polled.
+        nudged.set(self.signals.nudge.notified());
+        cx.waker().wake_by_ref();
+        let verdict = self.handler.batch_end();
+        self.obey(verdict, Instant::now())
     }
 
     /// One turn: whether a whole batch was read, and when the next is due at the latest.
@@ -246,6 +271,8 @@ where
             let at_ms = *at_ms.get_or_insert_with(|| self.clock.now_ms());
             self.arrival.message(self.socket.get_ref().read());
             let verdict = self.handler.frame(at_ms, &payload);
+            let unreadable = u128::from(verdict == Verdict::Unreadable);
+            self.unreadable = (self.unreadable << 1 | unreadable) & LAST_HUNDRED;
             if verdict != Verdict::Continue
                 && let Err(cause) = self.obey(verdict, now)
             {
@@ -295,6 +322,9 @@ where
         match verdict {
             Verdict::Continue => Ok(()),
             Verdict::Refused { fatal } => Err(Cause::Refused { fatal }),
+            Verdict::Reconnect { why } => Err(Cause::Stale { why }),
+            Verdict::Unreadable if self.unreadable.count_ones() > MOST_UNREADABLE => Err(Cause::Garbage),
+            Verdict::Unreadable => Ok(()),
             Verdict::Resubscribe => {
                 let earliest = self.subscribed_at.map_or(now, |at| at + RESUBSCRIBE_SPACING);
                 self.subscribe_at = Some(earliest.max(now));
@@ -328,9 +358,12 @@ where
             Cause::ControlFlood => CloseCode::Policy,
             Cause::Protocol(what) if what.contains("UTF-8") => CloseCode::Invalid,
             Cause::Protocol(_) => CloseCode::Protocol,
-            Cause::PongTimeout | Cause::Suspended | Cause::SlowMessage | Cause::Refused { .. } => {
-                CloseCode::Normal
-            }
+            Cause::Garbage => CloseCode::Invalid,
+            Cause::PongTimeout
+            | Cause::Suspended
+            | Cause::SlowMessage
+            | Cause::Refused { .. }
+            | Cause::Stale { .. } => CloseCode::Normal,
             Cause::Closed { .. } => {
                 // The library has queued the answer.
                 let _ = self.socket.flush().now_or_never();

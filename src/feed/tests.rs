@@ -3,7 +3,11 @@
 
 mod faults;
 mod life;
+mod names;
+mod net;
+mod partition;
 mod peer;
+mod tls;
 
 use super::*;
 use crate::feed::connect::ConnectError;
@@ -32,6 +36,8 @@ struct Recorder {
     log: Arc<Mutex<Log>>,
     start: Instant,
     subscriptions: usize,
+    /// What the end of the next batch is answered with.
+    answer: Arc<Mutex<Verdict>>,
 }
 
 impl Handler for Recorder {
@@ -46,6 +52,7 @@ impl Handler for Recorder {
             b"again" => Verdict::Resubscribe,
             b"refused" => Verdict::Refused { fatal: false },
             b"refused for good" => Verdict::Refused { fatal: true },
+            b"garbage" => Verdict::Unreadable,
             _ => Verdict::Continue,
         }
     }
@@ -54,7 +61,7 @@ impl Handler for Recorder {
         let mut log = self.log.lock().unwrap();
         let frames = log.frames.len();
         log.batches.push(frames);
-        Verdict::Continue
+        std::mem::take(&mut *self.answer.lock().unwrap())
     }
 
     fn session(&mut self, event: SessionEvent) {
@@ -87,24 +94,34 @@ struct Rig {
     log: Arc<Mutex<Log>>,
     links: UnboundedReceiver<DuplexStream>,
     clock: Arc<AtomicI64>,
-    shutdown: CancellationToken,
+    signals: Signals,
+    answer: Arc<Mutex<Verdict>>,
     feed: JoinHandle<Recorder>,
     start: Instant,
 }
 
 fn start(config: FeedConfig) -> Rig {
-    let log = Arc::new(Mutex::new(Log::default()));
     let (out, links) = unbounded_channel();
+    start_over(config, Links { out, uri: Uri::from_static("ws://venue.test/websocket/v1") }, links)
+}
+
+/// Over a connector of which the other ends come out of `links`.
+fn start_over(
+    config: FeedConfig,
+    connector: impl Connector + 'static,
+    links: UnboundedReceiver<DuplexStream>,
+) -> Rig {
+    let log = Arc::new(Mutex::new(Log::default()));
     let start = Instant::now();
     let clock = Arc::new(AtomicI64::new(1_000));
-    let shutdown = CancellationToken::new();
-    let handler = Recorder { log: Arc::clone(&log), start, subscriptions: 0 };
-    let connector = Links { out, uri: Uri::from_static("ws://venue.test/websocket/v1") };
-    let (hands, stop) = (Arc::clone(&clock), shutdown.clone());
+    let signals = Signals::default();
+    let answer = Arc::default();
+    let handler = Recorder { log: Arc::clone(&log), start, subscriptions: 0, answer: Arc::clone(&answer) };
+    let (hands, stop) = (Arc::clone(&clock), signals.clone());
     let config = FeedConfig { jitter_seed: 7, ..config };
     let wall = move || hands.load(Ordering::Relaxed);
     let feed = tokio::spawn(run(config, connector, handler, wall, stop));
-    Rig { log, links, clock, shutdown, feed, start }
+    Rig { log, links, clock, signals, answer, feed, start }
 }
 
 impl Rig {
@@ -118,6 +135,12 @@ impl Rig {
         let mut peer = self.raw().await;
         peer.subscribed().await;
         peer
+    }
+
+    /// Has the handler answer `verdict` at once.
+    fn nudge(&self, verdict: Verdict) {
+        *self.answer.lock().unwrap() = verdict;
+        self.signals.nudge.notify_one();
     }
 
     /// When each connect began.
@@ -159,7 +182,7 @@ impl Rig {
     }
 
     async fn stop(self) -> Recorder {
-        self.shutdown.cancel();
+        self.signals.shutdown.cancel();
         self.feed.await.unwrap()
     }
 }

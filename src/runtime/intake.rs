@@ -191,6 +191,9 @@ impl Handler for Intake {
             }
             Event::Invalid { reason } => {
                 self.status.intake().invalid.add(reason.as_str(), 1);
+                if verdict == Verdict::Continue {
+                    verdict = Verdict::Unreadable;
+                }
                 if self.may_log(received_at_ms) {
                     let head = String::from_utf8_lossy(payload.get(..200).unwrap_or(payload));
                     warn!(%reason, frame = %crate::status::clean(&head), "a frame is not a trade");
@@ -203,7 +206,7 @@ impl Handler for Intake {
                 error!(name, message, fatal, "the venue refuses the subscription");
             }
         });
-        if verdict != Verdict::Continue {
+        if matches!(verdict, Verdict::Refused { .. }) {
             self.refused = Some(verdict);
         }
         verdict

@@ -1,7 +1,7 @@
 //! One test for each fault of the network or the venue.
 
 use super::*;
-use crate::feed::tests::peer::{BINARY, CLOSE, PING, PONG, TEXT};
+use crate::feed::tests::peer::{BINARY, CLOSE, PING, PONG, TEXT, acceptance};
 
 /// A fault that the venue commits on a live connection: the loss it leads to.
 async fn loss_after(fault: impl AsyncFnOnce(&mut Peer)) -> (Duration, Cause, Rig) {
@@ -93,7 +93,7 @@ async fn a_handshake_of_a_byte_a_second_is_given_up_after_ten() {
     let mut rig = start(FeedConfig::default());
     let mut venue = rig.raw().await;
     let request = venue.request().await;
-    tokio::spawn(async move { venue.trickle(Peer::acceptance(&request).as_bytes(), s(1)).await });
+    tokio::spawn(async move { venue.trickle(acceptance(&request).as_bytes(), s(1)).await });
     let (at, cause) = rig.first_loss().await;
     assert_eq!(cause, Cause::Connect(ConnectError::Timeout));
     assert!(near(at, s(10)), "{at:?}");
@@ -141,6 +141,9 @@ async fn a_message_of_a_byte_a_second_is_given_up_after_thirty() {
 async fn a_rate_limit_is_obeyed() {
     let (error, wait) = refusal("429 Too Many Requests", "retry-after: 7\r\n", "slow down").await;
     assert_eq!((error.as_str(), near(wait, s(7))), ("rate_limited", true), "{wait:?}");
+    let date = "date: Sun, 22 Nov 2026 21:00:00 GMT\r\nretry-after: Sun, 22 Nov 2026 21:00:40 GMT\r\n";
+    let (_, wait) = refusal("429 Too Many Requests", date, "").await;
+    assert!(near(wait, s(40)), "{wait:?}");
     let (_, wait) = refusal("429 Too Many Requests", "", "").await;
     assert!(near(wait, s(1)), "{wait:?}");
 }
@@ -184,7 +187,7 @@ async fn an_answer_that_is_no_handshake_is_shown_in_short() {
         let mut rig = start(FeedConfig::default());
         let mut venue = rig.raw().await;
         let request = venue.request().await;
-        venue.write(change(Peer::acceptance(&request)).as_bytes()).await;
+        venue.write(change(acceptance(&request)).as_bytes()).await;
         let (_, cause) = rig.first_loss().await;
         assert!(matches!(cause, Cause::Connect(ConnectError::Handshake(_))), "{cause:?}");
         rig.stop().await;
@@ -342,6 +345,38 @@ async fn a_refusal_ends_the_session_and_one_for_good_waits_half_a_minute() {
         assert!(wait >= s(least) && wait <= s(most), "{wait:?}");
         rig.stop().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_of_which_more_than_half_is_garbage_is_replaced() {
+    // (readable, unreadable) in turns; whether it is replaced.
+    let check = async |turns: &[(usize, usize)], expect: bool| {
+        let mut rig = start(FeedConfig::default());
+        let mut venue = rig.live().await;
+        for &(readable, unreadable) in turns {
+            for i in 0..readable + unreadable {
+                venue.send(BINARY, if i < readable { b"{}" } else { b"garbage" }).await;
+            }
+        }
+        sleep(ms(10)).await;
+        let losses: Vec<_> = rig.losses().into_iter().map(|(_, cause)| cause).collect();
+        assert_eq!(losses, if expect { vec![Cause::Garbage] } else { vec![] }, "{turns:?}");
+        if expect {
+            let mut last = None;
+            while let Some(frame) = venue.receive().await {
+                last = Some(frame);
+            }
+            assert_eq!(last, Some((CLOSE, 1007_u16.to_be_bytes().to_vec())), "{turns:?}");
+        }
+        rig.stop().await;
+    };
+    check(&[(0, 50)], false).await;
+    check(&[(0, 51)], true).await;
+    check(&[(1000, 50)], false).await;
+    check(&[(1000, 51)], true).await;
+    check(&[(50, 50), (50, 50), (50, 50)], false).await;
+    check(&[(1, 1); 300], false).await;
+    check(&[(2, 3); 20], true).await;
 }
 
 /// The venue drops every connection after 200 ms, for ten minutes. [bounded]

@@ -82,6 +82,33 @@ async fn the_subscription_is_sent_once_and_again_when_asked_but_not_twice_in_a_s
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_nudge_is_obeyed_at_once_on_a_connection_where_nothing_comes() {
+    let mut rig = start(FeedConfig::default());
+    let mut venue = rig.live().await;
+    sleep(s(5)).await;
+    let began = Instant::now();
+    rig.nudge(Verdict::Resubscribe);
+    assert_eq!(venue.receive().await, Some((TEXT, b"subscription 2".to_vec())));
+    // Rung twice before it is heard, and with nothing to change: neither is a subscription.
+    rig.nudge(Verdict::Continue);
+    rig.nudge(Verdict::Continue);
+    sleep(s(2)).await;
+    rig.nudge(Verdict::Reconnect { why: "pongs, but no data" });
+    assert_eq!(venue.receive().await, Some((CLOSE, 1000_u16.to_be_bytes().to_vec())));
+    assert!(near(began.elapsed(), s(2)), "{:?}", began.elapsed());
+    let (_, cause) = rig.first_loss().await;
+    assert_eq!(cause, Cause::Stale { why: "pongs, but no data" });
+
+    // Rung while there is no session, it is heard by the next, which subscribes once all the same.
+    rig.nudge(Verdict::Resubscribe);
+    let mut venue = rig.raw().await;
+    assert_eq!(venue.subscribed().await, "subscription 3");
+    let silence = tokio::time::timeout(s(10), venue.receive()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_that_lived_is_replaced_at_once() {
     let mut rig = start(FeedConfig::default());
     let (began, mut venue) = (rig.start, rig.live().await);
@@ -118,7 +145,7 @@ async fn every_state_ends_on_shutdown() {
 
     let mut rig = start(FeedConfig::default());
     let mut venue = rig.live().await;
-    rig.shutdown.cancel();
+    rig.signals.shutdown.cancel();
     assert_eq!(venue.receive().await, Some((CLOSE, 1000_u16.to_be_bytes().to_vec())));
     let began = Instant::now();
     let log = Arc::clone(&rig.log);
@@ -171,7 +198,8 @@ async fn a_frame_comes_over_tcp() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/websocket/v1", listener.local_addr().unwrap());
     let log = Arc::new(Mutex::new(Log::default()));
-    let handler = Recorder { log: Arc::clone(&log), start: Instant::now(), subscriptions: 0 };
+    let handler =
+        Recorder { log: Arc::clone(&log), start: Instant::now(), subscriptions: 0, answer: Arc::default() };
     let shutdown = CancellationToken::new();
     let connector = WsConnector::new(&url).unwrap();
     let feed = tokio::spawn(run(FeedConfig::default(), connector, handler, SystemClock, shutdown.clone()));

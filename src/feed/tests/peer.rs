@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     time::Instant,
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -13,13 +13,27 @@ pub(super) const CLOSE: u8 = 8;
 pub(super) const PING: u8 = 9;
 pub(super) const PONG: u8 = 10;
 
-pub(super) struct Peer {
-    io: DuplexStream,
+pub(super) struct Peer<S = DuplexStream> {
+    io: S,
 }
 
-impl Peer {
-    pub(super) fn new(io: DuplexStream) -> Self {
+/// The answer that accepts `request`.
+pub(super) fn acceptance(request: &str) -> String {
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+    let accept = derive_accept_key(key.as_bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    pub(super) fn new(io: S) -> Self {
         Self { io }
+    }
+
+    /// The stream below, to do with it what one must.
+    pub(super) fn into_inner(self) -> S {
+        self.io
     }
 
     /// The request, with its headers, as it came.
@@ -31,19 +45,10 @@ impl Peer {
         String::from_utf8(request).unwrap()
     }
 
-    /// The answer that accepts `request`.
-    pub(super) fn acceptance(request: &str) -> String {
-        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
-        let accept = derive_accept_key(key.as_bytes());
-        format!(
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-        )
-    }
-
     /// Accepts the handshake and takes the subscription, which it returns.
     pub(super) async fn subscribed(&mut self) -> String {
         let request = self.request().await;
-        self.write(Self::acceptance(&request).as_bytes()).await;
+        self.write(acceptance(&request).as_bytes()).await;
         let (opcode, text) = self.receive().await.unwrap();
         assert_eq!(opcode, TEXT);
         String::from_utf8(text).unwrap()

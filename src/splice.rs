@@ -1,0 +1,439 @@
+//! The splice: one gap-free, duplicate-free sequence of trades out of sockets and REST.
+//!
+//! Owns the memory of which trades have been seen and what is missing. It is told what happened
+//! (a session opened or was lost, trades came, a page was fetched, a second passed) and says what
+//! stands next on the tape, what is to be fetched, and which session is to be asked again. Pure:
+//! it reads no clock, opens no socket, and knows neither how a frame arrives nor who reads the tape.
+//!
+//! Sequential ids are unique per market but not ordered (recorded on 2021-04-17: a filter on
+//! "greater than the last" would have lost a quarter of the trades), so it remembers ids. Where no
+//! session covered a market for a while, that market's trades wait here until what was missed has
+//! been fetched; the others flow on. What cannot be had is said as a gap that is not filled.
+//!
+//! Keeps: [one-way] [bounded] [loss-is-said] [time-enters-once]
+
+mod market;
+mod notes;
+mod page;
+mod release;
+mod repair;
+mod rhythm;
+mod seen;
+#[cfg(test)]
+mod tests;
+mod units;
+mod walk;
+mod watch;
+
+pub use notes::{Act, Counts, Note};
+pub use page::{Answer, Request, Ticket};
+pub use release::Sequence;
+
+use crate::{
+    entry::GapCause,
+    market::MarketId,
+    trade::{Flags, Trade},
+};
+use market::Market;
+use repair::Repair;
+use std::time::Duration;
+use watch::Watch;
+
+/// What is done with live trades of a market that is being repaired when no more may wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The repair ends: what it has is handed on, what it has not is a gap that is not filled.
+    #[default]
+    Release,
+    /// The newest are left out, and fetched when the repair is over: nothing is lost, but the market
+    /// stays behind for longer.
+    Refetch,
+}
+
+/// How gaps are repaired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpliceConfig {
+    /// Whether missed trades can be fetched at all.
+    pub backfill: bool,
+    /// How long trades of one market may wait for its repair.
+    pub deadline: Duration,
+    /// Most pages that the repair of one gap of one market may take.
+    pub pages: u32,
+    /// Most trades that wait, of all markets together.
+    pub hold: usize,
+    /// What happens beyond.
+    pub when_full: WhenFull,
+    /// After how much silence a session, or a market in it, is asked whether it still delivers; a
+    /// thinner rhythm makes it longer.
+    pub stale_after: Duration,
+}
+
+impl Default for SpliceConfig {
+    fn default() -> Self {
+        Self {
+            backfill: true,
+            deadline: Duration::from_secs(300),
+            pages: 2_000,
+            // Some 16 MiB; a minute of the busiest minutes that were measured.
+            hold: 100_000,
+            when_full: WhenFull::Release,
+            stale_after: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The two clocks at one moment, as the caller read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Monotonic, ms from any beginning. Deadlines run on it.
+    pub at: u64,
+    /// ms since the Unix epoch. It is only written down.
+    pub wall_ms: i64,
+}
+
+/// One of the sessions: a socket that is replaced whenever it is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Link {
+    /// Which part of the markets it carries.
+    pub shard: u16,
+    /// Which of the sessions of that part it is.
+    pub replica: u16,
+}
+
+/// How far the venue's own order may be off: a sweep of several fills was recorded up to 0.39 s
+/// behind trades with a later stamp, and frames take up to 0.5 s. Trades this close to a loss are
+/// fetched again, whether they seem complete or not.
+const MARGIN_MS: i64 = 2_000;
+
+/// The memory of what was seen, and the repairs.
+#[derive(Debug)]
+pub struct Splice {
+    config: SpliceConfig,
+    markets: Vec<Market>,
+    shards: Vec<Shard>,
+    watch: Watch,
+    /// Markets with a repair.
+    broken: Vec<MarketId>,
+    /// Trades in all pools.
+    held: usize,
+    counts: Counts,
+    notes: Vec<Note>,
+    acts: Vec<Act>,
+    generation: u64,
+}
+
+/// A part of the markets, carried by one or two sessions.
+#[derive(Clone, Debug, Default)]
+struct Shard {
+    live: Vec<u16>,
+    /// The newest stamp of the venue that came over it.
+    heard_ms: Option<i64>,
+}
+
+impl Splice {
+    /// A splice that has seen nothing and covers nothing.
+    #[must_use]
+    pub fn new(config: SpliceConfig) -> Self {
+        Self {
+            config,
+            markets: Vec::new(),
+            shards: Vec::new(),
+            watch: Watch::default(),
+            broken: Vec::new(),
+            held: 0,
+            counts: Counts::default(),
+            notes: Vec::new(),
+            acts: Vec::new(),
+            generation: 0,
+        }
+    }
+
+    /// How gaps are repaired from now on.
+    pub fn configure(&mut self, config: SpliceConfig) {
+        self.config = config;
+    }
+
+    /// Remembers a trade that stands on the tape already.
+    pub fn remember(&mut self, market: MarketId, sequential_id: u64, traded_at_ms: i64) {
+        self.market(market).remember(sequential_id, traded_at_ms);
+    }
+
+    /// Of `market`, trades up to this stamp may stand on the tape without being remembered.
+    pub fn forget_before(&mut self, market: MarketId, traded_at_ms: i64) {
+        self.market(market).seen.forget_before(traded_at_ms);
+    }
+
+    /// The markets that are wanted, and in which part. Markets that are new here and of which
+    /// something is known have a gap, for `cause`, from the last that was heard of any market.
+    pub fn cover(&mut self, wanted: &[(MarketId, u16)], cause: GapCause, now: Now) {
+        let heard_ms = self.markets.iter().filter_map(Market::known_until_ms).max();
+        let mut covered = vec![None; self.markets.len()];
+        for &(market, shard) in wanted {
+            self.market(market);
+            self.shard(shard);
+            covered.resize(self.markets.len(), None);
+            if let Some(place) = covered.get_mut(market.0 as usize) {
+                *place = Some(shard);
+            }
+        }
+        for (index, shard) in covered.into_iter().enumerate() {
+            let id = MarketId(u32::try_from(index).unwrap_or(u32::MAX));
+            let Some(market) = self.markets.get_mut(index) else { continue };
+            let before = std::mem::replace(&mut market.shard, shard);
+            match (before, shard) {
+                (None, Some(_)) => {
+                    let from_ms = market.known_until_ms().and(heard_ms);
+                    if let Some(from_ms) = from_ms {
+                        self.break_market(id, cause, from_ms - MARGIN_MS, now);
+                        self.cover_repair(id, now);
+                    }
+                }
+                (Some(_), None) => self.retire(id),
+                _ => {}
+            }
+        }
+        let shards = wanted.iter().map(|&(_, shard)| shard + 1).max().unwrap_or(0);
+        self.shards.truncate(usize::from(shards));
+    }
+
+    /// A session was connected and has asked for its markets.
+    pub fn opened(&mut self, link: Link, now: Now) {
+        let shard = self.shard(link.shard);
+        if !shard.live.contains(&link.replica) {
+            shard.live.push(link.replica);
+        }
+        self.watch.opened(link, now);
+        for id in self.broken.clone() {
+            if self.markets.get(id.0 as usize).is_some_and(|market| market.shard == Some(link.shard)) {
+                self.cover_repair(id, now);
+            }
+        }
+    }
+
+    /// A session is over. Where no other covers its markets, a gap begins.
+    pub fn lost(&mut self, link: Link, now: Now) {
+        self.watch.lost(link);
+        let shard = self.shard(link.shard);
+        let was_live = shard.live.contains(&link.replica);
+        shard.live.retain(|&replica| replica != link.replica);
+        if !was_live || !shard.live.is_empty() {
+            return;
+        }
+        let heard_ms = shard.heard_ms;
+        let covered = |(index, market): (usize, &Market)| {
+            (market.shard == Some(link.shard)).then(|| MarketId(u32::try_from(index).unwrap_or(u32::MAX)))
+        };
+        let covered: Vec<MarketId> = self.markets.iter().enumerate().filter_map(covered).collect();
+        for id in covered {
+            if let Some(market) = self.markets.get_mut(id.0 as usize) {
+                market.rhythm.interrupted();
+            }
+            let known = self.markets.get(id.0 as usize).and_then(Market::known_until_ms);
+            if let Some(from_ms) = heard_ms.or(known) {
+                self.break_market(id, GapCause::SessionLost, from_ms - MARGIN_MS, now);
+            }
+        }
+    }
+
+    /// Trades that came over a session, in their order. What may stand on the tape is appended to
+    /// `out`.
+    pub fn trades(&mut self, link: Link, batch: &[Trade], now: Now, out: &mut Sequence) {
+        if let Some(shard) = self.shards.get_mut(usize::from(link.shard)) {
+            let newest = batch.iter().map(|trade| trade.traded_at_ms).max();
+            shard.heard_ms = shard.heard_ms.max(newest);
+        }
+        if !batch.is_empty() {
+            self.watch.heard(link, now);
+        }
+        for trade in batch {
+            let Some(market) = self.markets.get_mut(trade.market.0 as usize) else {
+                self.market(trade.market);
+                self.special(link, trade, now, out);
+                continue;
+            };
+            if market.repair.is_some() || trade.flags.has(Flags::SNAPSHOT) {
+                self.special(link, trade, now, out);
+            } else {
+                match market.accept(trade.sequential_id, trade.traded_at_ms, now) {
+                    Ok(flags) => out.trades.push(Trade { flags: trade.flags.with(flags), ..*trade }),
+                    Err(reason) => self.counts.refuse(reason),
+                }
+            }
+        }
+    }
+
+    /// A snapshot, or any trade of a market that is being repaired.
+    fn special(&mut self, link: Link, trade: &Trade, now: Now, out: &mut Sequence) {
+        let snapshot = trade.flags.has(Flags::SNAPSHOT);
+        if snapshot {
+            self.watch.answered(link, trade.market);
+        }
+        let alone = self.shards.get(usize::from(link.shard)).is_none_or(|shard| shard.live.len() < 2);
+        let Some(market) = self.markets.get_mut(trade.market.0 as usize) else { return };
+        let is_known = market.seen.knows(trade.sequential_id, trade.traded_at_ms);
+        if market.repair.is_some() {
+            return self.sighted(trade, is_known, now, out);
+        }
+        if is_known {
+            market.is_quiet(snapshot);
+            self.counts.duplicates += 1;
+            return;
+        }
+        // A session that loses nothing repeats what it has sent: a snapshot that nobody saw before
+        // says that something was not delivered, unless another session is just behind.
+        if snapshot && alone && market.known_until_ms().is_some() && market.shard.is_some() {
+            let from_ms = market.known_until_ms().unwrap_or(trade.traded_at_ms) - MARGIN_MS;
+            self.counts.stale_found += 1;
+            self.notes.push(Note::Stale { market: trade.market, since_ms: from_ms });
+            self.watch.found(link);
+            self.break_market(trade.market, GapCause::Stale, from_ms, now);
+            self.cover_repair(trade.market, now);
+            return self.sighted(trade, false, now, out);
+        }
+        if let Ok(flags) = market.accept(trade.sequential_id, trade.traded_at_ms, now) {
+            out.trades.push(Trade { flags: trade.flags.with(flags), ..*trade });
+        }
+    }
+
+    /// A trade of a market that is being repaired: it waits, and may say where the gap ends.
+    fn sighted(&mut self, trade: &Trade, is_known: bool, now: Now, out: &mut Sequence) {
+        let backfill = self.config.backfill;
+        let full = self.held >= self.config.hold;
+        let Some(market) = self.markets.get_mut(trade.market.0 as usize) else { return };
+        let is_last = market.is_last(trade.sequential_id, trade.traded_at_ms);
+        let newest = market.newest;
+        let Some(repair) = &mut market.repair else { return };
+        if full && !is_known && self.config.when_full == WhenFull::Refetch {
+            if repair.leave_out(trade.traded_at_ms) {
+                self.notes.push(Note::Overflow { market: trade.market });
+            }
+            self.counts.left_out += 1;
+            return;
+        }
+        repair.sight(trade, is_known, is_last, newest, backfill, now);
+        if is_known {
+            self.counts.duplicates += 1;
+        } else {
+            market.seen.insert(trade.sequential_id, trade.traded_at_ms);
+            market.rhythm.beat(now.at);
+            if let Some(repair) = &mut market.repair {
+                repair.pool.push(*trade);
+            }
+            self.held += 1;
+        }
+        self.settle(trade.market, now, out);
+        if self.held > self.config.hold {
+            self.relieve(now, out);
+        }
+    }
+
+    /// A second passed, about: what became too late is ended, what is overdue is asked for.
+    pub fn tick(&mut self, now: Now, out: &mut Sequence) {
+        for id in self.broken.clone() {
+            let backfill = self.config.backfill;
+            let Some(market) = self.markets.get_mut(id.0 as usize) else { continue };
+            let newest = market.newest;
+            let Some(repair) = &mut market.repair else { continue };
+            repair.overdue(newest, backfill, now);
+            if repair.is_late(now) {
+                self.counts.deadlines += 1;
+                self.give_up(id, now, out);
+            } else {
+                self.settle(id, now, out);
+            }
+        }
+        self.look_for_holes(now);
+        self.look_for_silence(now);
+    }
+
+    /// Whether the clock may move on for every market: a market that waits for its repair must not
+    /// be told that time has passed which its trades have not.
+    #[must_use]
+    pub fn time_may_pass(&self) -> bool {
+        self.broken.is_empty() && !self.shards.is_empty() && self.shards.iter().all(|s| !s.live.is_empty())
+    }
+
+    /// What is being repaired: how many markets, and how many trades wait.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.broken.len(), self.held)
+    }
+
+    /// Numbers that only grow.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// What a person may want to know, since this was last asked.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// What sessions are to do, since this was last asked.
+    pub fn take_acts(&mut self) -> Vec<Act> {
+        std::mem::take(&mut self.acts)
+    }
+
+    fn break_market(&mut self, id: MarketId, cause: GapCause, from_ms: i64, now: Now) {
+        self.generation += 1;
+        let generation = self.generation;
+        let Some(market) = self.markets.get_mut(id.0 as usize) else { return };
+        match &mut market.repair {
+            Some(repair) => repair.again(cause, from_ms),
+            None => {
+                let repair = Repair::new(generation, cause, from_ms, market.known_until_ms(), now);
+                market.repair = Some(Box::new(repair));
+                self.broken.push(id);
+                self.counts.gaps += 1;
+            }
+        }
+    }
+
+    /// Sets the times of a repair running, if a session carries its market.
+    fn cover_repair(&mut self, id: MarketId, now: Now) {
+        let deadline = now.at + millis(self.config.deadline);
+        let Some(market) = self.markets.get_mut(id.0 as usize) else { return };
+        let shard = market.shard.and_then(|shard| self.shards.get(usize::from(shard)));
+        if let Some(repair) = &mut market.repair
+            && shard.is_some_and(|shard| !shard.live.is_empty())
+        {
+            repair.covered(now, deadline);
+        }
+    }
+
+    /// A market that is no longer wanted: what waits for it is let go.
+    fn retire(&mut self, id: MarketId) {
+        if let Some(market) = self.markets.get_mut(id.0 as usize)
+            && let Some(repair) = market.repair.take()
+        {
+            self.held = self.held.saturating_sub(repair.pool.len());
+            market.seen.unlearn(repair.pool.iter().map(|trade| trade.sequential_id));
+            self.broken.retain(|&broken| broken != id);
+        }
+    }
+
+    fn market(&mut self, id: MarketId) -> &mut Market {
+        let at = id.0 as usize;
+        if self.markets.len() <= at {
+            self.markets.resize_with(at + 1, Market::default);
+        }
+        &mut self.markets[at]
+    }
+
+    fn shard(&mut self, shard: u16) -> &mut Shard {
+        let at = usize::from(shard);
+        if self.shards.len() <= at {
+            self.shards.resize_with(at + 1, Shard::default);
+        }
+        &mut self.shards[at]
+    }
+
+    fn repair(&mut self, id: MarketId) -> Option<&mut Repair> {
+        self.markets.get_mut(id.0 as usize)?.repair.as_deref_mut()
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,250 @@
+//! The repair of one market: what is missing, how far that is fetched, and what waits meanwhile.
+
+use super::{
+    MARGIN_MS, Now,
+    market::Place,
+    walk::{Walk, Walked},
+};
+use crate::{
+    entry::{Gap, GapCause},
+    market::MarketId,
+    trade::{Flags, Trade},
+};
+
+/// How long a session has to show the last trade of a market before it is looked for over REST.
+const SIGHT_MS: u64 = 10_000;
+
+#[derive(Debug)]
+pub(super) struct Repair {
+    /// Answers to questions of another repair are told by it.
+    pub(super) generation: u64,
+    pub(super) segments: Vec<Segment>,
+    /// What came and what was fetched, in any order, each trade once.
+    pub(super) pool: Vec<Trade>,
+    /// A session covers the market.
+    pub(super) is_covered: bool,
+    /// The earliest stamp of the trades that could not wait.
+    pub(super) left_out_ms: Option<i64>,
+    began: u64,
+    sight_due: u64,
+    deadline: Option<u64>,
+}
+
+/// One stretch in which trades may be missing.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) cause: GapCause,
+    /// The last moment that is whole, in stamps of the venue.
+    pub(super) from_ms: i64,
+    to_ms: Option<i64>,
+    known_ms: Option<i64>,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Nothing has been seen behind it yet.
+    Unseen,
+    /// It is being fetched.
+    Walking(Box<Walk>),
+    /// Nothing is missing.
+    Whole,
+    /// What is older than this is missing; everything where it is not known.
+    Unfilled(Option<i64>),
+}
+
+impl Repair {
+    pub(super) fn new(
+        generation: u64,
+        cause: GapCause,
+        from_ms: i64,
+        known_ms: Option<i64>,
+        now: Now,
+    ) -> Self {
+        Self {
+            generation,
+            segments: vec![Segment::new(cause, from_ms, known_ms)],
+            pool: Vec::new(),
+            is_covered: false,
+            left_out_ms: None,
+            began: now.at,
+            sight_due: u64::MAX,
+            deadline: None,
+        }
+    }
+
+    /// Another gap before this repair is done.
+    pub(super) fn again(&mut self, cause: GapCause, from_ms: i64) {
+        self.is_covered = false;
+        self.sight_due = u64::MAX;
+        if !self.segments.last().is_some_and(Segment::is_unseen) {
+            let known_ms = self.pool.iter().map(|trade| trade.traded_at_ms).max();
+            self.segments.push(Segment::new(cause, from_ms, known_ms));
+        }
+    }
+
+    /// A session asks for the market.
+    pub(super) fn covered(&mut self, now: Now, deadline: u64) {
+        self.is_covered = true;
+        self.sight_due = now.at + SIGHT_MS;
+        self.deadline.get_or_insert(deadline);
+    }
+
+    /// A trade came while the repair goes on: behind a gap it says where that ends.
+    pub(super) fn sight(
+        &mut self,
+        trade: &Trade,
+        is_known: bool,
+        is_last: bool,
+        newest: Option<Place>,
+        backfill: bool,
+        now: Now,
+    ) {
+        let Some(segment) = self.segments.last_mut().filter(|segment| segment.is_unseen()) else { return };
+        let snapshot = trade.flags.has(Flags::SNAPSHOT);
+        if is_known && !snapshot {
+            return;
+        }
+        // The venue's last trade is ours, and it did not come so shortly before the loss that a
+        // sweep with an earlier stamp may have been on its way.
+        let is_calm = newest.is_none_or(|newest| newest.ms <= segment.from_ms);
+        segment.to_ms = Some(if is_known { now.wall_ms } else { trade.traded_at_ms });
+        if is_known && is_last && is_calm {
+            segment.stage = Stage::Whole;
+        } else {
+            let sight = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
+            segment.begin(Some(sight), newest, backfill, now);
+        }
+    }
+
+    /// Nothing came in time to say where a gap ends: it ends now.
+    pub(super) fn overdue(&mut self, newest: Option<Place>, backfill: bool, now: Now) {
+        if !self.is_covered || now.at < self.sight_due {
+            return;
+        }
+        if let Some(segment) = self.segments.last_mut().filter(|segment| segment.is_unseen()) {
+            segment.to_ms = Some(now.wall_ms);
+            segment.begin(None, newest, backfill, now);
+        }
+    }
+
+    /// Begins with a hole in the numbering, of which both ends are known.
+    pub(super) fn begin_hole(&mut self, at_ms: i64, now: Now, deadline: u64) {
+        self.covered(now, deadline);
+        if let Some(segment) = self.segments.last_mut() {
+            segment.to_ms = Some(at_ms);
+            segment.stage = Stage::Walking(Box::new(Walk::of_ms(at_ms)));
+        }
+    }
+
+    /// A live trade cannot wait. True for the first.
+    pub(super) fn leave_out(&mut self, traded_at_ms: i64) -> bool {
+        let is_first = self.left_out_ms.is_none();
+        self.left_out_ms = Some(self.left_out_ms.map_or(traded_at_ms, |ms| ms.min(traded_at_ms)));
+        is_first
+    }
+
+    pub(super) fn is_late(&self, now: Now) -> bool {
+        self.deadline.is_some_and(|deadline| now.at >= deadline)
+            && self.segments.iter().any(|segment| !segment.is_unseen() || self.is_covered)
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.segments.iter().all(|segment| matches!(segment.stage, Stage::Whole | Stage::Unfilled(_)))
+    }
+
+    /// What is not fetched by now is not fetched.
+    pub(super) fn give_up(&mut self) {
+        let is_covered = self.is_covered;
+        for segment in &mut self.segments {
+            match &segment.stage {
+                Stage::Walking(walk) => segment.stage = Stage::Unfilled(walk.lowest_ms()),
+                Stage::Unseen if is_covered => segment.stage = Stage::Unfilled(None),
+                Stage::Unseen | Stage::Whole | Stage::Unfilled(_) => {}
+            }
+        }
+    }
+
+    /// The walk that goes on next, with its number, if one can.
+    pub(super) fn walk(&mut self) -> Option<(usize, &mut Walk)> {
+        self.segments.iter_mut().enumerate().find_map(|(index, segment)| match &mut segment.stage {
+            Stage::Walking(walk) => Some((index, &mut **walk)),
+            _ => None,
+        })
+    }
+
+    /// As [`Repair::walk`], to look at.
+    pub(super) fn next_walk(&self) -> Option<&Walk> {
+        self.segments.iter().find_map(|segment| match &segment.stage {
+            Stage::Walking(walk) => Some(&**walk),
+            _ => None,
+        })
+    }
+
+    /// The walk with this number.
+    pub(super) fn walk_at(&mut self, index: usize) -> Option<&mut Walk> {
+        match &mut self.segments.get_mut(index)?.stage {
+            Stage::Walking(walk) => Some(walk),
+            _ => None,
+        }
+    }
+
+    /// A walk is over.
+    pub(super) fn walked(&mut self, index: usize, walked: Walked) {
+        let Some(segment) = self.segments.get_mut(index) else { return };
+        segment.stage = match walked {
+            Walked::Whole => Stage::Whole,
+            Walked::Short(lowest_ms) => Stage::Unfilled(lowest_ms),
+        };
+    }
+
+    /// A fetched trade that was not known lies before the gap: so it began earlier.
+    pub(super) fn reach_back(&mut self, index: usize, oldest_ms: i64) {
+        if let Some(segment) = self.segments.get_mut(index) {
+            segment.from_ms = segment.from_ms.min(oldest_ms);
+        }
+    }
+
+    pub(super) fn waited_ms(&self, now: Now) -> u64 {
+        now.at.saturating_sub(self.began)
+    }
+}
+
+impl Segment {
+    fn new(cause: GapCause, from_ms: i64, known_ms: Option<i64>) -> Self {
+        Self { cause, from_ms, to_ms: None, known_ms, stage: Stage::Unseen }
+    }
+
+    pub(super) fn is_unseen(&self) -> bool {
+        matches!(self.stage, Stage::Unseen)
+    }
+
+    pub(super) fn contains(&self, traded_at_ms: i64) -> bool {
+        traded_at_ms >= self.from_ms && self.to_ms.is_none_or(|to_ms| traded_at_ms <= to_ms)
+    }
+
+    fn begin(&mut self, sight: Option<Place>, newest: Option<Place>, backfill: bool, now: Now) {
+        self.stage = if backfill {
+            let known_ms = self.known_ms.unwrap_or(self.from_ms + MARGIN_MS);
+            Stage::Walking(Box::new(Walk::new(sight, newest, self.from_ms, known_ms, now)))
+        } else {
+            Stage::Unfilled(None)
+        };
+    }
+
+    /// Its gaps: what is missing, and what was recovered.
+    pub(super) fn say(&self, market: MarketId, is_filled: bool, now: Now) -> Vec<Gap> {
+        // A trade with a later stamp may have come before the one that ended the gap.
+        let margin_ms = if matches!(self.stage, Stage::Unfilled(_)) { MARGIN_MS } else { 0 };
+        let to_ms = self.to_ms.map_or(now.wall_ms, |ms| ms + margin_ms).max(self.from_ms);
+        let gap =
+            |from_ms, to_ms, filled| Gap { from_ms, to_ms, cause: self.cause, markets: vec![market], filled };
+        match self.stage {
+            Stage::Unfilled(Some(lowest_ms)) if lowest_ms < to_ms && lowest_ms > self.from_ms => {
+                vec![gap(self.from_ms, lowest_ms, false), gap(lowest_ms, to_ms, true)]
+            }
+            Stage::Unfilled(_) => vec![gap(self.from_ms, to_ms, false)],
+            _ => vec![gap(self.from_ms, to_ms, is_filled)],
+        }
+    }
+}

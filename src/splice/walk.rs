@@ -1,0 +1,191 @@
+//! A walk back over REST: pages from the newest to what is known, day by day.
+//!
+//! A page never crosses midnight UTC, and an empty one is the beginning of its day; both are the
+//! venue's habit. What a page must contain for the answers to be believed is checked: the trade
+//! that was seen on the socket, and the last one that is known from before.
+
+use super::{MARGIN_MS, Now, market::Place, units};
+use crate::trade::Trade;
+
+pub(super) const DAY_MS: i64 = 86_400_000;
+/// The venue answers for today and seven days before it.
+const DAYS: i64 = 7;
+/// A market that was quiet for longer than this before the loss is not walked back further: it is
+/// one page for most.
+const REACH_MS: i64 = 3_600_000;
+/// REST may lag behind the socket; so often it is asked again, at this distance.
+const MAX_TRIES: u8 = 8;
+const TRY_AGAIN_MS: u64 = 300;
+/// Times that a walk begins anew because its pages do not fit what is known.
+const MAX_ROUNDS: u8 = 2;
+/// Waits after failures double from here.
+const BACKOFF_MS: u64 = 1_000;
+const MAX_BACKOFF_MS: u64 = 30_000;
+
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    /// The UTC day it is in, counted from the Unix epoch.
+    pub(super) day: i64,
+    /// Only ids below it are asked for.
+    pub(super) cursor: Option<u64>,
+    first: (i64, Option<u64>),
+    lower_ms: i64,
+    /// Seen on the socket behind the gap: REST must have it.
+    sight: Option<Place>,
+    /// The last that is known from before the gap: the walk must meet it.
+    anchor: Option<Place>,
+    is_sighted: bool,
+    is_anchored: bool,
+    lowest: Option<Place>,
+    rounds: u8,
+    tries: u8,
+    failures: u32,
+    pub(super) pages: u32,
+    pub(super) ready_at: u64,
+    pub(super) is_in_flight: bool,
+}
+
+/// How a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Walked {
+    /// It met what is known.
+    Whole,
+    /// It came only so far.
+    Short(Option<i64>),
+}
+
+impl Walk {
+    pub(super) fn new(
+        sight: Option<Place>,
+        newest: Option<Place>,
+        from_ms: i64,
+        known_ms: i64,
+        now: Now,
+    ) -> Self {
+        let lower_ms = (known_ms - MARGIN_MS).max(from_ms - REACH_MS);
+        // A trade with a later stamp may have come before the one that was sighted.
+        let upper_ms = sight.map_or(now.wall_ms, |sight| sight.ms + MARGIN_MS);
+        let cursor = sight.and_then(|sight| units::id_after(sight.id, sight.ms, upper_ms));
+        let day = upper_ms.div_euclid(DAY_MS);
+        Self {
+            day,
+            cursor,
+            first: (day, cursor),
+            lower_ms,
+            sight,
+            anchor: newest.filter(|newest| newest.ms >= lower_ms && Some(*newest) != sight),
+            is_sighted: sight.is_none(),
+            is_anchored: false,
+            lowest: None,
+            rounds: 0,
+            tries: 0,
+            failures: 0,
+            pages: 0,
+            ready_at: 0,
+            is_in_flight: false,
+        }
+    }
+
+    /// For the trades of one ms.
+    pub(super) fn of_ms(at_ms: i64) -> Self {
+        let now = Now { at: 0, wall_ms: at_ms };
+        let mut walk = Self::new(None, None, at_ms, at_ms + MARGIN_MS, now);
+        walk.cursor = units::id_after(at_ms.unsigned_abs() * 10_000, at_ms, at_ms);
+        walk.first = (walk.day, walk.cursor);
+        walk
+    }
+
+    /// Down to where it came.
+    pub(super) fn lowest_ms(&self) -> Option<i64> {
+        self.lowest.map(|lowest| lowest.ms)
+    }
+
+    /// Whether a trade of a page can be one of this walk's: of its day and below its cursor.
+    pub(super) fn admits(&self, trade: &Trade) -> bool {
+        trade.traded_at_ms.div_euclid(DAY_MS) == self.day
+            && self.cursor.is_none_or(|cursor| trade.sequential_id < cursor)
+    }
+
+    /// A page of it came; its trades are those that [`Walk::admits`].
+    pub(super) fn page<'a>(&mut self, trades: impl Iterator<Item = &'a Trade>, now: Now) -> Option<Walked> {
+        self.is_in_flight = false;
+        self.failures = 0;
+        self.pages += 1;
+        let (mut lowest, mut highest): (Option<Place>, Option<Place>) = (None, None);
+        for trade in trades {
+            let place = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
+            lowest = Some(lowest.map_or(place, |lowest| if place.id < lowest.id { place } else { lowest }));
+            highest = highest.max(Some(place));
+            self.is_sighted |= Some(place) == self.sight;
+            self.is_anchored |= Some(place) == self.anchor;
+        }
+        let is_behind = |sight: Place| highest.is_none_or(|highest| highest < sight);
+        if !self.is_sighted
+            && self.sight.is_some_and(|sight| sight.ms.div_euclid(DAY_MS) == self.day && is_behind(sight))
+        {
+            return self.try_again(now);
+        }
+        match lowest {
+            Some(lowest) => {
+                self.is_sighted = true;
+                self.tries = 0;
+                let ms = lowest.ms.min(self.lowest.map_or(i64::MAX, |l| l.ms));
+                self.lowest = Some(Place { ms, id: lowest.id });
+                self.cursor = Some(lowest.id);
+                (lowest.ms < self.lower_ms).then(|| self.verdict(now)).flatten()
+            }
+            None => self.day_before(now),
+        }
+    }
+
+    /// An empty page is the beginning of the day, unless more is known to be there.
+    fn day_before(&mut self, now: Now) -> Option<Walked> {
+        let is_due = |anchor: Place| {
+            anchor.ms.div_euclid(DAY_MS) == self.day && self.cursor.is_none_or(|cursor| anchor.id < cursor)
+        };
+        if !self.is_anchored && self.anchor.is_some_and(is_due) && self.tries < MAX_TRIES {
+            return self.try_again(now);
+        }
+        self.tries = 0;
+        if self.day * DAY_MS <= self.lower_ms {
+            return self.verdict(now);
+        }
+        self.day -= 1;
+        self.cursor = None;
+        (self.first.0 - self.day > DAYS).then(|| Walked::Short(self.lowest_ms()))
+    }
+
+    fn verdict(&mut self, now: Now) -> Option<Walked> {
+        if self.anchor.is_none() || self.is_anchored {
+            return Some(Walked::Whole);
+        }
+        self.rounds += 1;
+        if self.rounds > MAX_ROUNDS {
+            return Some(Walked::Short(self.lowest_ms()));
+        }
+        (self.day, self.cursor) = self.first;
+        self.ready_at = now.at + TRY_AGAIN_MS * u64::from(self.rounds);
+        None
+    }
+
+    fn try_again(&mut self, now: Now) -> Option<Walked> {
+        self.tries += 1;
+        if self.tries > MAX_TRIES {
+            // It is not to be had from REST, whatever the socket said.
+            self.is_sighted = true;
+            self.tries = 0;
+        }
+        self.ready_at = now.at + TRY_AGAIN_MS;
+        None
+    }
+
+    /// There was no answer, or none that can be used.
+    pub(super) fn failed(&mut self, wait_ms: Option<u64>, now: Now) {
+        self.is_in_flight = false;
+        let wait = BACKOFF_MS.saturating_mul(1 << self.failures.min(5)).min(MAX_BACKOFF_MS);
+        if wait_ms.is_none() {
+            self.failures += 1;
+        }
+        self.ready_at = now.at + wait_ms.unwrap_or(wait);
+    }
+}
