@@ -21,7 +21,9 @@ mod replay;
 mod worker;
 
 pub use bundled::BUNDLED;
-pub use history::{Completed, History, HistoryError, Reached, WalkError, Wanted, is_begun, venue_now_ms};
+pub use history::{
+    Completed, History, HistoryError, Note, Reached, WalkError, Wanted, is_begun, venue_now_ms,
+};
 pub use intake::Intake;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
 pub use output::{Noted, Output};

@@ -5,7 +5,7 @@ use crate::{
     delivery::system_clock,
     market::is_market_code,
     rest::{Rest, RestConfig, VenueDoor},
-    runtime::{Completed, History, HistoryError, Reached, Wanted, is_begun, venue_now_ms},
+    runtime::{Completed, History, HistoryError, Note, Wanted, is_begun, venue_now_ms},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
@@ -133,7 +133,7 @@ async fn download(arguments: &Arguments, rest: &Rest, target: &Path) -> Outcome 
     }
     let mut history = History::open(arguments.wanted(target, now_ms)?, now_ms).map_err(|e| refused(&e))?;
     let bar = Bar::new(history.total_ms());
-    let fetched = history.fetch(rest, |reached| bar.at(reached)).await;
+    let fetched = history.fetch(rest, |note| bar.note(&note)).await;
     bar.finish();
     fetched.map_err(|e| refused(&e))?;
     // Files, and a while of them: not on a thread that a signal has to get through.
@@ -249,10 +249,16 @@ impl Bar {
         Self(bar)
     }
 
-    fn at(&self, reached: Reached) {
-        if !self.0.is_hidden() {
-            self.0.set_message(format!("{} trades", view::grouped(&reached.trades.to_string())));
-            self.0.set_position(reached.covered_ms);
+    fn note(&self, note: &Note<'_>) {
+        match note {
+            Note::Reached(reached) if !self.0.is_hidden() => {
+                self.0.set_message(format!("{} trades", view::grouped(&reached.trades.to_string())));
+                self.0.set_position(reached.covered_ms);
+            }
+            Note::Reached(_) => {}
+            Note::Waiting { error, wait } => {
+                self.0.suspend(|| tell!("{error}; asking again in {} s", wait.as_secs().max(1)));
+            }
         }
     }
 

@@ -32,8 +32,9 @@ use tokio::time::{Instant, sleep};
 use walk::{DAY_MS, Step, Walk};
 
 /// Failures in a row of one request after which a download ends; together with the waits, some two
-/// minutes.
+/// minutes. The first request of all is given up in seconds: somebody sits before it.
 const MAX_FAILURES: u32 = 8;
+const MAX_FIRST_FAILURES: u32 = 3;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// A ban up to this long is sat out.
 const LONGEST_BAN: Duration = Duration::from_secs(600);
@@ -69,6 +70,20 @@ pub struct Reached {
     pub trades: u64,
     /// Requests that were answered.
     pub requests: u64,
+}
+
+/// What is told of a download while it goes on.
+#[derive(Debug)]
+pub enum Note<'a> {
+    /// A page is there.
+    Reached(Reached),
+    /// A request failed, and will be repeated.
+    Waiting {
+        /// Why.
+        error: &'a RestError,
+        /// For how long at least.
+        wait: Duration,
+    },
 }
 
 /// What a download came to.
@@ -156,7 +171,7 @@ impl VenueClock {
 /// When it does not answer, or knows no such market.
 pub async fn venue_now_ms(rest: &Rest, market: &str) -> Result<Option<i64>, HistoryError> {
     let query = TicksQuery { market, days_ago: 0, cursor: None, to_second: None, count: 1 };
-    Ok(ask(rest, market, &query.path()).await?.venue_ms)
+    Ok(ask(rest, market, &query.path(), MAX_FIRST_FAILURES, &|_| {}).await?.venue_ms)
 }
 
 /// A download that has its place on disk.
@@ -214,11 +229,11 @@ impl History {
         span.saturating_mul(self.plan.markets.len() as u64)
     }
 
-    /// Fetches what is missing; `note` is told of every page. May be dropped at any moment.
+    /// Fetches what is missing; `note` is told how it goes. May be dropped at any moment.
     ///
     /// # Errors
     /// When the venue does not answer for long, or the disk does not take it.
-    pub async fn fetch(&mut self, rest: &Rest, note: impl Fn(Reached) + Sync) -> Result<(), HistoryError> {
+    pub async fn fetch(&mut self, rest: &Rest, note: impl Fn(Note<'_>) + Sync) -> Result<(), HistoryError> {
         let spools = std::mem::take(&mut self.spools);
         let this = &*self;
         let note = &note;
@@ -234,7 +249,7 @@ impl History {
         rest: &Rest,
         market: &str,
         mut spool: Spool,
-        note: &(impl Fn(Reached) + Sync),
+        note: &(impl Fn(Note<'_>) + Sync),
     ) -> Result<(), HistoryError> {
         let (from_ms, to_ms) = (self.plan.from_ms, self.plan.to_ms);
         let mut walk = Walk::new(market, from_ms, to_ms, spool.last);
@@ -242,7 +257,7 @@ impl History {
         loop {
             let today = self.clock.today();
             let path = walk.query(today).map_err(HistoryError::Walk)?.path();
-            let reply = ask(rest, market, &path).await?;
+            let reply = ask(rest, market, &path, MAX_FAILURES, note).await?;
             self.clock.learn(reply.venue_ms);
             // When a tick of the past arrives here says nothing.
             let ticks = upbit::decode_ticks(&reply.body, 0).map_err(|_| HistoryError::Venue(garbled()))?;
@@ -258,7 +273,7 @@ impl History {
             spool.append(&page).map_err(|error| HistoryError::File(spool::folder(&self.target), error))?;
             *self.invalid.lock().unwrap_or_else(PoisonError::into_inner) += invalid;
             let reached = if over { from_ms } else { walk.reached_ms(&page).min(covered_to) };
-            note(self.reach(covered_to - reached, page.len()));
+            note(Note::Reached(self.reach(covered_to - reached, page.len())));
             covered_to = reached;
             if over {
                 return Ok(());
@@ -302,7 +317,13 @@ fn garbled() -> RestError {
 }
 
 /// Asks until there is an answer, or none is to be expected.
-async fn ask(rest: &Rest, market: &str, path: &str) -> Result<Reply, HistoryError> {
+async fn ask(
+    rest: &Rest,
+    market: &str,
+    path: &str,
+    max_failures: u32,
+    note: &(impl Fn(Note<'_>) + Sync),
+) -> Result<Reply, HistoryError> {
     let mut failures = 0;
     loop {
         let error = match rest.get(Group::Trades, path).await {
@@ -322,14 +343,15 @@ async fn ask(rest: &Rest, market: &str, path: &str) -> Result<Reply, HistoryErro
             RestError::Banned { wait } if *wait <= LONGEST_BAN => *wait,
             RestError::Banned { .. } => return Err(HistoryError::Venue(error)),
             // The next turn comes when the venue allows it.
-            RestError::Limited { .. } => Duration::ZERO,
+            RestError::Limited { wait } => *wait,
             RestError::Refused { .. } | RestError::Network(_) | RestError::Timeout => {
                 Duration::from_secs(1 << failures.min(6)).min(LONGEST_WAIT)
             }
         };
-        if failures >= MAX_FAILURES {
+        if failures >= max_failures {
             return Err(HistoryError::Venue(error));
         }
+        note(Note::Waiting { error: &error, wait });
         sleep(wait).await;
     }
 }

@@ -261,6 +261,9 @@ impl Backwards {
     }
 }
 
+/// A line with its time and its id, by which it is ordered.
+type Keyed = ((i64, u64), Vec<u8>);
+
 /// A source of lines, and how far its time has come.
 struct Source {
     lines: Backwards,
@@ -271,7 +274,7 @@ struct Source {
 fn merge(sources: Vec<Backwards>, mut out: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<u64> {
     let mut live: Vec<Source> =
         sources.into_iter().map(|lines| Source { lines, time_ms: i64::MIN }).collect();
-    let mut waiting: BinaryHeap<Reverse<((i64, u64), Vec<u8>)>> = BinaryHeap::new();
+    let mut waiting: BinaryHeap<Reverse<Keyed>> = BinaryHeap::new();
     let mut trades = 0;
     loop {
         // The source that is furthest behind; what is earlier than all of them can go.

@@ -244,8 +244,8 @@ async fn a_download_interrupted_anywhere_goes_on_and_is_the_same_in_the_end() {
         let stop = CancellationToken::new();
         let rest = model.rest();
         let mut history = History::open(wanted(&markets, from_ms, to_ms, &target), model.now_ms()).unwrap();
-        let note = |reached: Reached| {
-            if reached.requests >= stop_after {
+        let note = |note: Note<'_>| {
+            if matches!(note, Note::Reached(reached) if reached.requests >= stop_after) {
                 stop.cancel();
             }
         };
@@ -393,7 +393,12 @@ async fn several_markets_are_one_recording_in_the_order_of_time() {
     let rest = model.rest();
     let mut history = History::open(wanted(&markets, from_ms, i64::MAX, &target), model.now_ms()).unwrap();
     let total_ms = history.total_ms();
-    history.fetch(&rest, |now| *reached.lock().unwrap() = now).await.unwrap();
+    let note = |note: Note<'_>| {
+        if let Note::Reached(now) = note {
+            *reached.lock().unwrap() = now;
+        }
+    };
+    history.fetch(&rest, note).await.unwrap();
     let completed = history.finish().unwrap();
     let reached = reached.into_inner().unwrap();
     assert_eq!((reached.covered_ms, reached.trades), (total_ms, completed.trades));

@@ -140,5 +140,5 @@ impl Walk {
 
 fn at_midnight(ms: i64) -> bool {
     let of_day = ms.rem_euclid(DAY_MS);
-    of_day < MIDNIGHT_MS || of_day >= DAY_MS - MIDNIGHT_MS
+    !(MIDNIGHT_MS..DAY_MS - MIDNIGHT_MS).contains(&of_day)
 }

@@ -18,8 +18,11 @@ fn a_file_is_read_backwards_line_by_line() {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut lines = Vec::new();
         for n in 0..random.usize(0..1500) {
-            let long =
-                if random.u8(..) == 0 { BLOCK as usize - 1 - random.usize(0..3) } else { random.usize(1..300) };
+            let long = if random.u8(..) == 0 {
+                BLOCK as usize - 1 - random.usize(0..3)
+            } else {
+                random.usize(1..300)
+            };
             lines.push(format!("{n:0>long$}"));
         }
         let file = tempfile::NamedTempFile::new().unwrap();
