@@ -132,6 +132,14 @@ async fn download(arguments: &Arguments, rest: &Rest, target: &Path) -> Outcome 
         now_ms = told.unwrap_or(now_ms);
     }
     let mut history = History::open(arguments.wanted(target, now_ms)?, now_ms).map_err(|e| refused(&e))?;
+    if let Some((from_ms, to_ms)) = history.begun_ms() {
+        tell!(
+            "going on with the download of {} to {} in {}.part",
+            moment(from_ms),
+            moment(to_ms),
+            target.display()
+        );
+    }
     let bar = Bar::new(history.total_ms());
     let fetched = history.fetch(rest, |note| bar.note(&note)).await;
     bar.finish();

@@ -181,6 +181,7 @@ pub struct History {
     target: PathBuf,
     clock: VenueClock,
     reached: Mutex<Reached>,
+    begun: bool,
     taken_up: u64,
     invalid: Mutex<u64>,
     spools: Vec<(String, Spool)>,
@@ -207,7 +208,7 @@ impl History {
                 return Err(HistoryError::TooOld(earliest_ms));
             }
         }
-        let (part, plan) = Part::open(&folder, plan).map_err(|error| match error {
+        let (part, plan, begun) = Part::open(&folder, plan).map_err(|error| match error {
             PartError::Busy => HistoryError::Busy(target.clone()),
             PartError::OtherPlan => HistoryError::OtherPlan(folder.clone()),
             PartError::Io(error) => file(error),
@@ -219,7 +220,13 @@ impl History {
         let taken_up = spools.iter().map(|(_, spool)| spool.trades).sum();
         let reached = Mutex::new(Reached { trades: taken_up, ..Reached::default() });
         let (clock, invalid) = (VenueClock::new(now_ms), Mutex::new(0));
-        Ok(Self { part, plan, target, clock, reached, taken_up, invalid, spools })
+        Ok(Self { part, plan, target, clock, reached, begun, taken_up, invalid, spools })
+    }
+
+    /// The time of an earlier download, where this one completes it, ms since the Unix epoch.
+    #[must_use]
+    pub const fn begun_ms(&self) -> Option<(i64, i64)> {
+        if self.begun { Some((self.plan.from_ms, self.plan.to_ms)) } else { None }
     }
 
     /// How much time there is to be covered, in all markets together, in ms.

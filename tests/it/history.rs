@@ -43,8 +43,9 @@ fn ids_at(venue: &StandIn, market: &str, from_ms: i64, to_ms: i64) -> Vec<u64> {
             let page = json(&body).as_array().unwrap().clone();
             let Some(last) = page.last() else { break };
             cursor = format!("&cursor={}", number(last, "/sequential_id"));
-            let wanted =
-                |t: &&Value| (from_ms..to_ms).contains(&i64::try_from(number(t, "/timestamp")).unwrap());
+            let wanted = |t: &&serde_json::Value| {
+                (from_ms..to_ms).contains(&i64::try_from(number(t, "/timestamp")).unwrap())
+            };
             ids.extend(page.iter().filter(wanted).map(|t| number(t, "/sequential_id")));
         }
     }
@@ -122,6 +123,7 @@ fn a_download_that_was_ended_goes_on_and_is_the_same_in_the_end() {
         assert!(other.log.contains("another download"), "{}", other.log);
         let done = history(&folder, &venue, &[&wanted[..], &["-o", &file, "--json"]].concat()).expect(0);
         assert!(number(&json(&done.out), "/taken_up") > 0, "{}", done.out);
+        assert!(done.log.contains(&format!("going on with the download of {from} to {to}")), "{}", done.log);
         assert!(folder.read(&file) == whole, "{name}: other bytes than in one go");
     }
 }

@@ -93,8 +93,9 @@ pub(super) fn plan_in(folder: &Path) -> io::Result<Option<Plan>> {
 }
 
 impl Part {
-    /// Makes the folder, or takes up what lies there; the plan that holds from now on.
-    pub(super) fn open(folder: &Path, plan: Plan) -> Result<(Self, Plan), PartError> {
+    /// Makes the folder, or takes up what lies there; the plan that holds from now on, and whether
+    /// it was there.
+    pub(super) fn open(folder: &Path, plan: Plan) -> Result<(Self, Plan, bool), PartError> {
         fs::create_dir_all(folder)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
@@ -103,7 +104,7 @@ impl Part {
         })?;
         let part = Self { folder: folder.to_owned(), _lock: lock };
         match plan_in(folder)? {
-            Some(before) if before.is_the_same(&plan) => return Ok((part, before)),
+            Some(before) if before.is_the_same(&plan) => return Ok((part, before, true)),
             Some(_) => return Err(PartError::OtherPlan),
             None if part.holds_trades()? => return Err(PartError::OtherPlan),
             None => {}
@@ -112,7 +113,7 @@ impl Part {
         let fresh = folder.join("plan.new");
         fs::write(&fresh, text)?;
         fs::rename(fresh, folder.join("plan.json"))?;
-        Ok((part, plan))
+        Ok((part, plan, false))
     }
 
     fn holds_trades(&self) -> io::Result<bool> {
