@@ -197,11 +197,6 @@ pub(crate) fn command<S: AsRef<OsStr>>(dir: &Path, arguments: impl IntoIterator<
 pub(crate) struct Port(u16);
 
 impl Port {
-    /// Of a server in this process.
-    pub(crate) fn of(address: std::net::SocketAddr) -> Self {
-        Self(address.port())
-    }
-
     /// Status code and body; `None` when nobody answers.
     pub(crate) fn get(self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.0)).ok()?;
