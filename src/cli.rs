@@ -26,6 +26,7 @@ macro_rules! tell {
 
 mod check;
 mod demo;
+mod history;
 pub mod log;
 mod plugin;
 pub mod progress;
@@ -55,6 +56,7 @@ Examples:
   tradehook check                         say every mistake in ./config.toml, with its place
   tradehook run                           the live job of ./config.toml
   tradehook replay trades.jsonl           the same plugins over recorded trades
+  tradehook history KRW-BTC --from 3h     fetch such trades from the venue
   tradehook plugin new my-alert           begin a plugin of your own";
 
 /// Keeps an Upbit trade stream alive and runs your sandboxed WASM plugins on every trade.
@@ -75,6 +77,8 @@ enum Command {
     Check(check::Arguments),
     /// Drive the plugins with recorded trades, as fast as they go
     Replay(replay::Arguments),
+    /// Download trades of the past seven days into a recording for `replay`
+    History(history::Arguments),
     /// Begin, check and try plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -107,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
         Command::Plugin(command) => plugin::run(&command),
         Command::Venue(arguments) => venue::run(&arguments),
     };

@@ -14,6 +14,7 @@ mod ban;
 mod bundled;
 mod clockwork;
 mod fetch;
+mod history;
 mod intake;
 mod live;
 mod output;
@@ -25,6 +26,9 @@ mod worker;
 
 pub use ban::{BanBook, Noting};
 pub use bundled::BUNDLED;
+pub use history::{
+    Completed, History, HistoryError, Note, Reached, WalkError, Wanted, is_begun, venue_now_ms,
+};
 pub use intake::Intake;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
 pub use output::{Noted, Output};

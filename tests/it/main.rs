@@ -10,6 +10,7 @@ mod check;
 mod crash;
 mod demo;
 mod faults;
+mod history;
 mod hostile;
 mod live;
 mod plugin;
