@@ -26,6 +26,7 @@ macro_rules! tell {
 
 mod check;
 mod demo;
+mod history;
 pub mod log;
 mod plugin;
 pub mod progress;
@@ -55,6 +56,7 @@ Examples:
   tradehook check                         say every mistake in ./config.toml, with its place
   tradehook run                           the live job of ./config.toml
   tradehook replay trades.jsonl           the same plugins over recorded trades
+  tradehook history KRW-BTC --from 3h     fetch such trades from the venue
   tradehook plugin new my-alert           begin a plugin of your own";
 
 /// Keeps an Upbit trade stream alive and runs your sandboxed WASM plugins on every trade.
@@ -75,6 +77,8 @@ enum Command {
     Check(check::Arguments),
     /// Drive the plugins with recorded trades, as fast as they go
     Replay(replay::Arguments),
+    /// Download trades of the past seven days into a recording for `replay`
+    History(history::Arguments),
     /// Begin, check and try plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -107,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
         Command::Plugin(command) => plugin::run(&command),
         Command::Venue(arguments) => venue::run(&arguments),
     };
@@ -158,6 +163,15 @@ fn show_warnings(config: &crate::config::Config) {
 }
 
 /// A runtime for tasks that only wait for sockets; plugins run on threads of their own.
+/// Runs a command to its end. What then still hangs is not waited for longer than a second: a
+/// lookup of a name cannot be called off.
+fn block_on<T>(command: impl Future<Output = T>) -> Result<T, Exit> {
+    let runtime = tokio_runtime()?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    Ok(done)
+}
+
 fn tokio_runtime() -> Result<tokio::runtime::Runtime, Exit> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -174,4 +188,28 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         .ok()
         .filter(|d| !d.is_zero())
         .ok_or_else(|| "it has to be longer than nothing".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::mpsc, time::Duration};
+
+    /// As a name server that does not answer: the lookup goes on behind whoever gave it up.
+    #[test]
+    fn what_hangs_is_not_waited_for_at_the_end() {
+        let (never, wait) = mpsc::channel::<()>();
+        let command = async {
+            let (started, begun) = tokio::sync::oneshot::channel();
+            tokio::task::spawn_blocking(move || {
+                let _ = started.send(());
+                let _ = wait.recv();
+            });
+            begun.await.is_ok()
+        };
+        let (done, ended) = mpsc::channel();
+        std::thread::spawn(move || done.send(block_on(command).is_ok_and(|begun| begun)));
+        assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(true));
+        drop(never);
+    }
 }

@@ -1,9 +1,9 @@
 //! Recordings: trades that were written down earlier, read again as fast as they go.
 //!
 //! A recording is a file of JSON lines, one document each (the venue's WebSocket frames in DEFAULT
-//! or SIMPLE spelling, or REST ticks), plain or zstd; or a tape. This room finds out which, and
-//! hands out the lines of the former; it does not know what a line says: the caller decodes. A
-//! tape is read by the tape's own reader.
+//! or SIMPLE spelling, or REST ticks), plain or zstd; or a tape. This room finds out which, hands
+//! out the lines of the former and writes them; it does not know what a line says: the caller
+//! decodes. A tape is read by the tape's own reader.
 //!
 //! In a replay nobody reads the wall clock: see [`received_at_ms`]. A recording of trades has no
 //! other clock than its trades; the runtime puts a tick at each of their whole seconds. A tape has
@@ -14,8 +14,10 @@
 //! Keeps: [bounded] [time-enters-once]
 
 mod lines;
+mod write;
 
 pub use lines::{BadLine, BadLines, Line, Lines, MAX_LINE_BYTES};
+pub use write::{Writer, is_compressed};
 
 use std::{
     fmt, io,

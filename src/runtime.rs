@@ -10,18 +10,28 @@
 //!
 //! Keeps: [one-way] [fails-alone] [named-means-required] [time-enters-once]
 
+mod ban;
 mod bundled;
 mod clockwork;
+mod fetch;
+mod history;
 mod intake;
 mod live;
 mod output;
 mod plan;
 mod replay;
+mod sessions;
+mod spine;
 mod worker;
 
+pub use ban::{BanBook, Noting};
 pub use bundled::BUNDLED;
+pub use history::{
+    Completed, History, HistoryError, Note, Reached, WalkError, Wanted, is_begun, venue_now_ms,
+};
 pub use intake::Intake;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};
 pub use replay::{Replay, ReplayError, Source, Summary};
+pub use spine::{Spine, Wall};

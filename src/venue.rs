@@ -19,6 +19,7 @@ mod firehose;
 mod grid;
 mod hub;
 mod limit;
+mod line;
 mod request;
 mod rest;
 mod server;
@@ -28,10 +29,10 @@ mod synth;
 mod walk;
 mod wire;
 
-pub use fault::{Fault, Refusal, Script};
+pub use fault::{BadPage, BadUpgrade, Fault, Mangle, Planned, Refusal, Script, ScriptError, Who};
 pub use synth::{Liveliness, MAIN_MARKETS, Query, Synth, SynthOptions, VenueTrade, base_price};
 
-use hub::Hub;
+use hub::{Hub, HubOptions};
 use server::Server;
 use std::{
     fmt, io,
@@ -163,13 +164,13 @@ pub struct FaultHandle(Arc<Hub>);
 
 impl FaultHandle {
     /// From now on, or once.
-    pub fn set(&self, fault: Fault) {
-        self.0.faults.set(fault);
+    pub fn set(&self, fault: impl Into<Planned>) {
+        self.0.set(fault.into());
     }
 
     /// No standing fault is left.
     pub fn clear(&self) {
-        self.0.faults.clear();
+        self.set(Fault::Clear);
     }
 }
 
@@ -184,7 +185,14 @@ impl Venue {
         let listening = |why| VenueError::Listen(config.port, why);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await.map_err(listening)?;
         let addr = listener.local_addr().map_err(listening)?;
-        let hub = Arc::new(Hub::new(synth, start_ms, config.limits, config.firehose, config.queue));
+        let options = HubOptions {
+            start_ms,
+            limited: config.limits,
+            seed: config.seed,
+            firehose: config.firehose,
+            queue: config.queue,
+        };
+        let hub = Arc::new(Hub::new(synth, &options));
         let stop = CancellationToken::new();
         let server = Server { hub, tasks: TaskTracker::new(), stop: stop.clone() };
         if config.firehose.is_none() {
@@ -228,8 +236,23 @@ impl Venue {
         self.server.hub.now_ms()
     }
 
+    /// Everything a market has traded, up to this moment, and that is kept, by id: what a client
+    /// that missed nothing has seen.
+    #[must_use]
+    pub fn all_trades(&self, code: &str) -> Vec<VenueTrade> {
+        self.server.hub.with_market(|market| market.all(code).cloned().collect())
+    }
+
+    /// Of those, the ones matched from `from_ms` on and before `to_ms`.
+    #[must_use]
+    pub fn trades_between(&self, code: &str, from_ms: i64, to_ms: i64) -> Vec<VenueTrade> {
+        let mut trades = self.all_trades(code);
+        trades.retain(|trade| (from_ms..to_ms).contains(&trade.traded_at_ms));
+        trades
+    }
+
     /// Sets a fault from now on, or once.
-    pub fn set_fault(&self, fault: Fault) {
+    pub fn set_fault(&self, fault: impl Into<Planned>) {
         self.faults().set(fault);
     }
 
@@ -245,15 +268,16 @@ impl Venue {
     }
 
     /// Sets each fault at its time from now. Scripts run side by side, and end with the venue.
-    pub fn run_script(&self, script: Script) {
+    pub fn run_script(&self, script: impl Into<Script>) {
+        let script = script.into();
         let (faults, stop) = (self.faults(), self.server.stop.clone());
         let started = tokio::time::Instant::now();
         self.server.tasks.spawn(async move {
-            for (after, fault) in script {
-                if stop.run_until_cancelled(tokio::time::sleep_until(started + after)).await.is_none() {
+            for (after, planned) in script.steps() {
+                if stop.run_until_cancelled(tokio::time::sleep_until(started + *after)).await.is_none() {
                     return;
                 }
-                faults.set(fault);
+                faults.set(planned.clone());
             }
         });
     }

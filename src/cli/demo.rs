@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         say!("{}", CONFIG.replace(VENUE, ALONE).trim_end());
         return Ok(());
     }
-    super::tokio_runtime()?.block_on(show(arguments))
+    super::block_on(show(arguments))?
 }
 
 async fn show(arguments: &Arguments) -> Outcome {

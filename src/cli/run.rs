@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let config = super::load(&arguments.file)?;
     super::show_warnings(&config);
     let _log = start_log(&config)?;
-    super::tokio_runtime()?.block_on(live(arguments, config))
+    super::block_on(live(arguments, config))?
 }
 
 pub(super) fn start_log(config: &Config) -> Result<log::Log, Exit> {
@@ -44,7 +44,7 @@ pub(super) fn refuse(error: &StartError) -> Exit {
             tell!("{}", refused.render(colour()));
             Exit::Config
         }
-        StartError::Venue(_) | StartError::State(_) => fail(Exit::Config, error),
+        StartError::Venue(_) | StartError::Rest(_) | StartError::State(_) => fail(Exit::Config, error),
         StartError::Tape(_) | StartError::Store(_) => fail(Exit::Output, error),
         StartError::Engine(_) | StartError::Listen(..) | StartError::Thread(_) => {
             fail(Exit::Unavailable, error)

@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    super::tokio_runtime()?.block_on(serve(arguments))
+    super::block_on(serve(arguments))?
 }
 
 async fn serve(arguments: &Arguments) -> Outcome {

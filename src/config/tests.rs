@@ -172,6 +172,7 @@ fn the_shipped_file_shows_every_key() {
         text.lines().filter_map(|l| l.split_once(" = ")).map(|(key, _)| key.trim()).collect();
     for section in [
         "feed",
+        "feed.backfill",
         "tape",
         "state",
         "status",

@@ -89,6 +89,12 @@ impl WsConnector {
 }
 
 impl<N> WsConnector<N> {
+    /// The name of the venue that it connects to.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The same over another net, with other roots.
     pub(super) fn over(net: N, url: &str, roots: RootCertStore) -> Result<Self, ConnectError> {
         let uri: Uri = url.parse().map_err(|e| ConnectError::Url(format!("{e}")))?;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 pub trait Handler: Send {
     /// The text of the subscription. Asked for at every connect, and after a
     /// [`Verdict::Resubscribe`]; it replaces whatever was asked for before, so it names everything.
+    /// Empty, it is not sent: there is nothing to ask for.
     fn subscription(&mut self) -> String;
 
     /// A data frame, text or binary; which of them does not matter. `received_at_ms` is ms since

@@ -204,7 +204,9 @@ where
         }
         if self.subscribe_at.is_some_and(|at| now >= at) {
             let text = self.handler.subscription();
-            self.send(Message::Text(text.into()))?;
+            if !text.is_empty() {
+                self.send(Message::Text(text.into()))?;
+            }
             (self.subscribe_at, self.subscribed_at) = (None, Some(now));
         }
         if self.unflushed {

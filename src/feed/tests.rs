@@ -14,7 +14,7 @@ use crate::feed::connect::ConnectError;
 use peer::Peer;
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 use tokio::{
     io::DuplexStream,
@@ -38,10 +38,14 @@ struct Recorder {
     subscriptions: usize,
     /// What the end of the next batch is answered with.
     answer: Arc<Mutex<Verdict>>,
+    nothing_to_ask: Arc<AtomicBool>,
 }
 
 impl Handler for Recorder {
     fn subscription(&mut self) -> String {
+        if self.nothing_to_ask.load(Ordering::Relaxed) {
+            return String::new();
+        }
         self.subscriptions += 1;
         format!("subscription {}", self.subscriptions)
     }
@@ -96,6 +100,7 @@ struct Rig {
     clock: Arc<AtomicI64>,
     signals: Signals,
     answer: Arc<Mutex<Verdict>>,
+    nothing_to_ask: Arc<AtomicBool>,
     feed: JoinHandle<Recorder>,
     start: Instant,
 }
@@ -115,13 +120,19 @@ fn start_over(
     let start = Instant::now();
     let clock = Arc::new(AtomicI64::new(1_000));
     let signals = Signals::default();
-    let answer = Arc::default();
-    let handler = Recorder { log: Arc::clone(&log), start, subscriptions: 0, answer: Arc::clone(&answer) };
+    let (answer, nothing_to_ask) = (Arc::default(), Arc::<AtomicBool>::default());
+    let handler = Recorder {
+        log: Arc::clone(&log),
+        start,
+        subscriptions: 0,
+        answer: Arc::clone(&answer),
+        nothing_to_ask: Arc::clone(&nothing_to_ask),
+    };
     let (hands, stop) = (Arc::clone(&clock), signals.clone());
     let config = FeedConfig { jitter_seed: 7, ..config };
     let wall = move || hands.load(Ordering::Relaxed);
     let feed = tokio::spawn(run(config, connector, handler, wall, stop));
-    Rig { log, links, clock, signals, answer, feed, start }
+    Rig { log, links, clock, signals, answer, nothing_to_ask, feed, start }
 }
 
 impl Rig {

@@ -8,16 +8,23 @@
 //! Keeps: [bounded]
 
 use super::{
-    fault::{Act, Delivery},
+    chance::Chance,
+    fault::{self, Act, Delivery},
     firehose,
     hub::{Batch, Hub},
     limit::Messages,
+    line::Reset,
     request::{self, Refused, Request, Stream, Subscription},
     socket::{self, Incoming, Overflow, Reader, Writer},
     synth::VenueTrade,
     wire,
 };
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use bytes::Bytes;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::broadcast,
@@ -40,6 +47,8 @@ enum End {
     Closing,
     /// What is queued is sent, then the stream ends.
     Flush,
+    /// The stream stays open and is of no use any more.
+    HalfOpen,
 }
 
 impl From<Overflow> for End {
@@ -49,8 +58,10 @@ impl From<Overflow> for End {
 }
 
 struct Session {
+    number: u64,
     hub: Arc<Hub>,
     writer: Writer,
+    reset: Reset,
     future: broadcast::Receiver<Batch>,
     subscription: Subscription,
     /// By code: the trade streams that want its events, in number. Codes may be named twice.
@@ -59,27 +70,38 @@ struct Session {
     /// When the next `UP` is due; set by the text `PING`.
     up_at: Option<Instant>,
     active_at: Instant,
+    /// Frames that are held back, by the time at which they leave.
+    later: BTreeMap<(Instant, u64), Bytes>,
+    held: u64,
+    chance: Chance,
 }
 
 /// Serves one upgraded stream to its end.
-pub(super) async fn serve<S>(io: S, hub: Arc<Hub>)
+pub(super) async fn serve<S>(io: S, hub: Arc<Hub>, reset: Reset)
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (read, write) = tokio::io::split(io);
     let mut reader = Reader::new(read);
     let queue = if hub.firehose.is_some() { firehose::QUEUE } else { hub.queue };
+    let (number, acts) = hub.faults.enter();
+    let _open = Open { number, hub: Arc::clone(&hub) };
     let mut session = Session {
+        number,
         writer: Writer::spawn(write, queue),
+        reset,
         future: hub.listen(),
         subscription: Subscription::default(),
         wanted: HashMap::new(),
         messages: Messages::new(),
         up_at: None,
         active_at: Instant::now(),
+        later: BTreeMap::new(),
+        held: 0,
+        chance: Chance::new(hub.seed ^ number, "session"),
         hub,
     };
-    let end = session.run(&mut reader).await;
+    let end = session.run(&mut reader, acts).await;
     match end {
         End::Drop => {}
         // A client that does not read is left all the same.
@@ -94,16 +116,39 @@ where
             let _ = tokio::time::timeout(CLOSE_WAIT, answered).await;
             let _ = tokio::time::timeout(CLOSE_WAIT, session.writer.finish()).await;
         }
+        End::HalfOpen => {
+            session.subscription = Subscription::default();
+            while let Ok(Some(_)) = reader.next().await {}
+        }
+    }
+}
+
+/// Tells the board of the session's end, however it comes about.
+struct Open {
+    number: u64,
+    hub: Arc<Hub>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.hub.faults.leave(self.number);
     }
 }
 
 impl Session {
-    async fn run<R: AsyncRead + Unpin>(&mut self, reader: &mut Reader<R>) -> End {
-        let mut acts = self.hub.faults.acts();
+    async fn run<R: AsyncRead + Unpin>(
+        &mut self,
+        reader: &mut Reader<R>,
+        mut acts: broadcast::Receiver<(Option<u64>, Act)>,
+    ) -> End {
         loop {
             let idle_at = self.active_at + IDLE;
             let up_at = self.up_at.unwrap_or(idle_at);
+            let leaves_at = self.later.first_key_value().map_or(idle_at, |((at, _), _)| *at);
             let step = tokio::select! {
+                biased;
+                Ok((who, act)) = acts.recv() => self.act(who, act).await,
+                () = tokio::time::sleep_until(leaves_at), if !self.later.is_empty() => self.release(),
                 incoming = reader.next() => match incoming {
                     Ok(Some(incoming)) => self.hear(incoming).await,
                     Ok(None) | Err(_) => Err(End::Drop),
@@ -112,7 +157,6 @@ impl Session {
                     Ok(batch) => self.deliver(&batch),
                     Err(_) => Err(End::Drop),
                 },
-                Ok(act) = acts.recv() => self.act(act),
                 () = tokio::time::sleep_until(up_at), if self.up_at.is_some() => self.say_up(),
                 () = tokio::time::sleep_until(idle_at) => Err(End::Drop),
                 () = self.writer.closed() => Err(End::Drop),
@@ -125,15 +169,15 @@ impl Session {
 
     async fn hear(&mut self, incoming: Incoming) -> Result<(), End> {
         self.active_at = Instant::now();
-        let mute = self.hub.faults.is_mute();
+        let mute = self.hub.faults.is_mute(self.number);
         match incoming {
             Incoming::Ping(_) if mute => Ok(()),
-            Incoming::Ping(payload) => Ok(self.writer.control(socket::pong(&payload))?),
+            Incoming::Ping(payload) => self.control(socket::pong(&payload)),
             Incoming::Pong => Ok(()),
             Incoming::Close(payload) => {
                 let code = payload.first_chunk().map_or(1000, |code| u16::from_be_bytes(*code));
                 // The client is leaving; a full queue takes nothing from it.
-                let _ = self.writer.event(socket::close(code, ""));
+                let _ = self.event(socket::close(code, ""));
                 Err(End::Flush)
             }
             Incoming::Message(frame) => {
@@ -167,7 +211,7 @@ impl Session {
         }
         let trades = || subscription.streams.iter().filter(|s| s.kind == "trade");
         let codes = |pick: fn(&Stream) -> bool| trades().filter(move |s| pick(s)).flat_map(|s| &s.codes);
-        let joined = self.hub.join(codes(|s| s.snapshot), &mut self.future)?;
+        let joined = self.hub.join(self.number, codes(|s| s.snapshot), &mut self.future)?;
         for batch in joined.before {
             self.deliver(&batch)?;
         }
@@ -202,48 +246,136 @@ impl Session {
             if format.is_list() {
                 text.push(']');
             }
-            match self.hub.faults.next_delivery() {
-                Delivery::Omit => {}
-                Delivery::Once => self.say(text.as_bytes())?,
-                Delivery::Twice => {
-                    self.say(text.as_bytes())?;
-                    self.say(text.as_bytes())?;
-                }
-                // What was counted as sent leaves before TCP goes.
-                Delivery::Drop => return Err(End::Flush),
-            }
+            self.say_trade(&trade.code, &text)?;
         }
         Ok(())
     }
 
+    /// Sends one trade as the fault board lets it.
+    fn say_trade(&mut self, code: &str, text: &str) -> Result<(), End> {
+        let faults = &self.hub.faults;
+        if faults.stalls(self.number, code) {
+            return Ok(());
+        }
+        let delivery = faults.delivery(self.number, code);
+        if delivery != Delivery::Omit && faults.drops(self.number, code) {
+            // What was counted as sent leaves before TCP goes.
+            return Err(End::Flush);
+        }
+        match delivery {
+            Delivery::Omit => Ok(()),
+            Delivery::Once => self.say(text.as_bytes()),
+            Delivery::Twice => {
+                self.say(text.as_bytes())?;
+                self.say(text.as_bytes())
+            }
+            Delivery::Cut => {
+                let frame = socket::binary(text.as_bytes());
+                self.event(frame.slice(..frame.len() / 2))?;
+                Err(End::Flush)
+            }
+            Delivery::Mangled(how) => self.event(fault::mangled(how, text)),
+            Delivery::Within(most) => {
+                let by = most.mul_f64(self.chance.uniform());
+                self.hold(Instant::now() + by, socket::binary(text.as_bytes()))
+            }
+            Delivery::After(by) => self.hold(Instant::now() + by, socket::binary(text.as_bytes())),
+        }
+    }
+
     fn say(&mut self, payload: &[u8]) -> Result<(), End> {
+        self.event(socket::binary(payload))
+    }
+
+    /// Sends a frame, or holds it while nothing leaves.
+    fn event(&mut self, frame: Bytes) -> Result<(), End> {
+        self.release()?;
+        if let Some(until) = self.hub.faults.frozen_until(self.number) {
+            return self.hold(until, frame);
+        }
         self.active_at = Instant::now();
-        Ok(self.writer.event(socket::binary(payload))?)
+        Ok(self.writer.event(frame)?)
+    }
+
+    /// Sends a frame that overtakes events, or holds it while nothing leaves.
+    fn control(&mut self, frame: Bytes) -> Result<(), End> {
+        self.release()?;
+        match self.hub.faults.frozen_until(self.number) {
+            Some(until) => self.hold(until, frame),
+            None => Ok(self.writer.control(frame)?),
+        }
+    }
+
+    fn hold(&mut self, until: Instant, frame: Bytes) -> Result<(), End> {
+        if self.later.len() >= self.hub.queue {
+            return Err(End::Drop);
+        }
+        self.held += 1;
+        self.later.insert((until, self.held), frame);
+        Ok(())
+    }
+
+    /// Sends what was held long enough.
+    fn release(&mut self) -> Result<(), End> {
+        while let Some(entry) = self.later.first_entry().filter(|e| e.key().0 <= Instant::now()) {
+            let (number, hub) = (self.number, &self.hub);
+            if let Some(until) = hub.faults.frozen_until(number).filter(|until| *until > entry.key().0) {
+                let (key, frame) = entry.remove_entry();
+                self.later.insert((until, key.1), frame);
+                continue;
+            }
+            self.active_at = Instant::now();
+            self.writer.event(entry.remove())?;
+        }
+        Ok(())
     }
 
     fn say_up(&mut self) -> Result<(), End> {
         self.active_at = Instant::now();
         self.up_at = Some(self.hub.next_up());
-        if self.hub.faults.is_mute() {
+        if self.hub.faults.is_mute(self.number) {
             return Ok(());
         }
-        Ok(self.writer.control(socket::binary(b"{\"status\":\"UP\"}"))?)
+        self.control(socket::binary(b"{\"status\":\"UP\"}"))
     }
 
     async fn refuse(&mut self, refused: Refused) -> Result<(), End> {
-        self.say(wire::error(refused.name, refused.message).as_bytes())?;
+        self.say_error(refused.name, refused.message).await
+    }
+
+    /// An error frame, and the close that follows it.
+    async fn say_error(&mut self, name: &str, message: &str) -> Result<(), End> {
+        self.say(wire::error(name, message).as_bytes())?;
         tokio::time::sleep(ERROR_TO_CLOSE).await;
-        self.writer.event(socket::close(1000, ""))?;
+        self.event(socket::close(1000, ""))?;
         Err(End::Closing)
     }
 
-    fn act(&mut self, act: Act) -> Result<(), End> {
+    async fn act(&mut self, who: Option<u64>, act: Act) -> Result<(), End> {
+        if who.is_some_and(|number| number != self.number) {
+            return Ok(());
+        }
         match act {
             Act::Garbage(bytes) => self.say(&bytes),
-            Act::Ping => Ok(self.writer.control(socket::ping())?),
+            Act::Raw(bytes) => self.event(bytes),
+            Act::Pings { count, bytes } => {
+                let payload = vec![b'p'; usize::from(bytes.min(125))];
+                let pings = socket::ping(&payload).repeat(usize::from(count));
+                self.event(pings.into())
+            }
+            Act::Pongs { count } => {
+                let pongs = socket::pong(b"unasked").repeat(usize::from(count));
+                self.event(pongs.into())
+            }
+            Act::Error(name) => self.say_error(&name, "").await,
             Act::Drop => Err(End::Drop),
+            Act::Reset => {
+                self.reset.set();
+                Err(End::Drop)
+            }
+            Act::HalfOpen => Err(End::HalfOpen),
             Act::Close { code, reason } => {
-                self.writer.event(socket::close(code, &reason))?;
+                self.event(socket::close(code, &reason))?;
                 Err(End::Closing)
             }
         }

@@ -128,12 +128,23 @@ pub struct SynthOptions {
 
 /// All markets of the stand-in, moving together.
 pub struct Synth {
-    walks: Vec<Walk>,
-    shelves: Vec<VecDeque<VenueTrade>>,
+    markets: Vec<Market>,
     index: HashMap<Arc<str>, usize>,
     /// By arrival, market and id: an order that does not depend on how time was cut.
     pending: BTreeMap<(i64, usize, u64), VenueTrade>,
     retained: usize,
+    seed: u64,
+    liveliness: Liveliness,
+    pace: Pace,
+}
+
+/// One market: how it goes on, and what is known of it.
+struct Market {
+    walk: Walk,
+    /// What REST keeps, by id.
+    shelf: VecDeque<VenueTrade>,
+    listed: bool,
+    warned: bool,
 }
 
 /// Which retained trades to return, newest first.
@@ -165,47 +176,109 @@ impl Synth {
             characters.iter_mut().for_each(|c| c.rate *= wanted / total.max(1e-9));
         }
         let mut synth = Self {
-            walks: Vec::new(),
-            shelves: Vec::new(),
+            markets: Vec::new(),
             index: HashMap::new(),
             pending: BTreeMap::new(),
             retained: options.retained.max(1),
+            seed: options.seed,
+            liveliness: options.liveliness,
+            pace,
         };
         let begin_ms = options.start_ms - options.history_ms;
         for character in characters {
-            if synth.index.insert(Arc::clone(&character.code), synth.walks.len()).is_some() {
-                return Err(VenueError::Market(character.code.to_string()));
-            }
-            synth.walks.push(Walk::new(character, pace, options.seed, begin_ms, options.start_ms));
-            synth.shelves.push(VecDeque::new());
+            synth.open(character, begin_ms, options.start_ms)?;
         }
         synth.advance_to(options.start_ms);
         Ok(synth)
     }
 
+    fn open(&mut self, character: Character, begin_ms: i64, start_ms: i64) -> Result<(), VenueError> {
+        if self.index.insert(Arc::clone(&character.code), self.markets.len()).is_some() {
+            return Err(VenueError::Market(character.code.to_string()));
+        }
+        let walk = Walk::new(character, self.pace, self.seed, begin_ms, start_ms);
+        self.markets.push(Market { walk, shelf: VecDeque::new(), listed: true, warned: false });
+        Ok(())
+    }
+
+    /// Opens a market that begins to trade now, or again one that was taken off the list.
+    ///
+    /// # Errors
+    /// [`VenueError::Market`] when it is none or is listed.
+    pub fn list(&mut self, code: &str, now_ms: i64) -> Result<(), VenueError> {
+        if let Some(market) = self.market_mut(code)
+            && !market.listed
+        {
+            market.walk.skip_to(now_ms);
+            market.listed = true;
+            return Ok(());
+        }
+        let character = character(self.seed, code, self.markets.len(), self.liveliness);
+        let character = character.ok_or_else(|| VenueError::Market(code.into()))?;
+        self.open(character, now_ms, now_ms)
+    }
+
+    /// Takes a market off the list: no trades, nothing over REST. What it traded stays known to
+    /// [`Synth::all`].
+    pub fn delist(&mut self, code: &str) {
+        if let Some(market) = self.market_mut(code) {
+            market.listed = false;
+        }
+    }
+
+    /// Whether the list of markets warns of it.
+    pub fn warn(&mut self, code: &str, on: bool) {
+        if let Some(market) = self.market_mut(code) {
+            market.warned = on;
+        }
+    }
+
     /// What arrives up to `now_ms`, in the order of arrival. Time that goes back yields nothing.
     pub fn advance_to(&mut self, now_ms: i64) -> Vec<VenueTrade> {
+        self.advance_with(now_ms, None)
+    }
+
+    /// As [`Synth::advance_to`], but nothing is matched where `halts` says so.
+    pub(super) fn advance_with(
+        &mut self,
+        now_ms: i64,
+        halts: Option<&dyn Fn(&str) -> bool>,
+    ) -> Vec<VenueTrade> {
         let mut matched = Vec::new();
-        for (market, walk) in self.walks.iter_mut().enumerate() {
-            walk.advance_to(now_ms, &mut matched);
-            for trade in matched.drain(..) {
-                self.pending.insert((trade.arrives_at_ms, market, trade.sequential_id), trade);
+        for (number, market) in self.markets.iter_mut().enumerate() {
+            if !market.listed || halts.is_some_and(|halts| halts(market.walk.code())) {
+                market.walk.skip_to(now_ms);
+                continue;
             }
+            market.walk.advance_to(now_ms, &mut matched);
+            for trade in matched.drain(..) {
+                self.pending.insert((trade.arrives_at_ms, number, trade.sequential_id), trade);
+            }
+        }
+        if self.pending.first_key_value().is_none_or(|(key, _)| key.0 > now_ms) {
+            return Vec::new();
         }
         let later = self.pending.split_off(&(now_ms.saturating_add(1), 0, 0));
         let arrived = std::mem::replace(&mut self.pending, later);
-        arrived
-            .into_iter()
-            .map(|((_, market, _), trade)| {
-                self.shelve(market, &trade);
-                trade
-            })
-            .collect()
+        let mut out = Vec::with_capacity(arrived.len());
+        for ((_, number, _), trade) in arrived {
+            self.shelve(number, &trade);
+            out.push(trade);
+        }
+        out
+    }
+
+    /// No trade arrives before this time.
+    #[must_use]
+    pub fn next_due_ms(&self) -> i64 {
+        let matched = self.pending.first_key_value().map(|(key, _)| key.0);
+        let walks = self.markets.iter().filter(|m| m.listed).map(|m| m.walk.next_arrival_ms());
+        walks.chain(matched).min().unwrap_or(i64::MAX)
     }
 
     /// Keeps a trade for REST, by id.
-    fn shelve(&mut self, market: usize, trade: &VenueTrade) {
-        let Some(shelf) = self.shelves.get_mut(market) else { return };
+    fn shelve(&mut self, number: usize, trade: &VenueTrade) {
+        let Some(Market { shelf, .. }) = self.markets.get_mut(number) else { return };
         let at = shelf.partition_point(|t| t.sequential_id < trade.sequential_id);
         shelf.insert(at, trade.clone());
         let oldest_ms = trade.traded_at_ms - RETENTION_MS;
@@ -214,30 +287,51 @@ impl Synth {
         }
     }
 
-    /// The codes, in the order in which they were given.
-    pub fn codes(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.walks.iter().map(Walk::code)
+    /// The codes that are listed, in the order in which they were given, and whether each is warned
+    /// of.
+    pub fn codes(&self) -> impl Iterator<Item = (&Arc<str>, bool)> {
+        self.markets.iter().filter(|m| m.listed).map(|m| (m.walk.code(), m.warned))
     }
 
     /// Whether `code` is traded here.
     #[must_use]
     pub fn has(&self, code: &str) -> bool {
-        self.index.contains_key(code)
+        self.market(code).is_some()
     }
 
     /// The last trade of a market; `None` before its first.
     #[must_use]
     pub fn last(&self, code: &str) -> Option<&VenueTrade> {
-        self.shelves.get(*self.index.get(code)?)?.back()
+        self.before_last(code, 0)
+    }
+
+    /// The trade that stands `back` places before the last; the first known when there is none.
+    pub(super) fn before_last(&self, code: &str, back: usize) -> Option<&VenueTrade> {
+        let shelf = &self.market(code)?.shelf;
+        shelf.get(shelf.len().checked_sub(1)?.saturating_sub(back))
     }
 
     /// Retained trades of a market, newest first; `None` when there is no such market.
     #[must_use]
     pub fn ticks(&self, code: &str, query: Query) -> Option<Vec<&VenueTrade>> {
-        let shelf = self.shelves.get(*self.index.get(code)?)?;
+        let shelf = &self.market(code)?.shelf;
         let from = shelf.partition_point(|t| t.sequential_id < query.from_id);
         let to = shelf.partition_point(|t| t.sequential_id < query.before_id).max(from);
         Some(shelf.range(from..to).rev().take(query.count).collect())
+    }
+
+    /// Everything a market has traded and that is kept, by id, also when it is no longer listed.
+    pub fn all(&self, code: &str) -> impl Iterator<Item = &VenueTrade> {
+        let market = self.index.get(code).and_then(|number| self.markets.get(*number));
+        market.into_iter().flat_map(|market| &market.shelf)
+    }
+
+    fn market(&self, code: &str) -> Option<&Market> {
+        self.markets.get(*self.index.get(code)?).filter(|m| m.listed)
+    }
+
+    fn market_mut(&mut self, code: &str) -> Option<&mut Market> {
+        self.markets.get_mut(*self.index.get(code)?)
     }
 }
 

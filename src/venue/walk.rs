@@ -21,6 +21,8 @@ const US_PER_MS: i64 = 1_000;
 const US_PER_S: f64 = 1e6;
 /// In fills; what [`Walk::fill_count`] yields on average when nothing sweeps.
 const FILLS_PER_ORDER: f64 = 1.5;
+/// From the match to the frame, in ms, as measured in 2023 to 2026.
+const DELAY_MS: (i64, i64) = (35, 56);
 /// Of a whale's single fill, in won: above the 100 million that alert rules like to name.
 const WHALE_WON: (f64, f64) = (120_000_000.0, 400_000_000.0);
 
@@ -103,6 +105,18 @@ impl Walk {
     /// The market's code.
     pub(super) fn code(&self) -> &Arc<str> {
         &self.character.code
+    }
+
+    /// No trade of an order to come arrives before this time, in ms.
+    pub(super) const fn next_arrival_ms(&self) -> i64 {
+        self.next_us.div_euclid(US_PER_MS) + DELAY_MS.0
+    }
+
+    /// Lets the time up to `now_ms` pass without an order.
+    pub(super) fn skip_to(&mut self, now_ms: i64) {
+        if self.next_us <= now_ms * US_PER_MS + (US_PER_MS - 1) {
+            self.next_us = (now_ms + 1) * US_PER_MS + self.gap_us();
+        }
     }
 
     /// Everything that is matched up to `now_ms`, each with the time at which it arrives.
@@ -236,13 +250,13 @@ impl Walk {
         }
     }
 
-    /// 35–56 ms after the match and in order, as measured in 2023–26; a late sweep comes after
+    /// Some time after the match and in order; a late sweep comes after
     /// trades with a later stamp (up to 0.39 s, as recorded on 2021-04-17).
     fn arrival(&mut self, at_ms: i64, late: bool) -> i64 {
         if late {
             return self.last_arrival_ms.max(at_ms + self.chance.int(90, 390));
         }
-        self.last_arrival_ms = self.last_arrival_ms.max(at_ms + self.chance.int(35, 56));
+        self.last_arrival_ms = self.last_arrival_ms.max(at_ms + self.chance.int(DELAY_MS.0, DELAY_MS.1));
         self.last_arrival_ms
     }
 

@@ -5,10 +5,12 @@
 //! within one deadline for all ([`support::PATIENCE`]); no test judges speed. Ports are free ones.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod ban;
 mod check;
 mod crash;
 mod demo;
 mod faults;
+mod history;
 mod hostile;
 mod live;
 mod plugin;

@@ -244,6 +244,29 @@ async fn however_a_connection_ends_it_is_replaced() {
     }
 }
 
+/// Codes that stand in no frame, half a code, a reason that is not UTF-8: the venue broke the
+/// protocol, and is left in order all the same.
+#[tokio::test(start_paused = true)]
+async fn a_close_that_is_none_is_a_loss_like_any() {
+    let code = |code: u16| code.to_be_bytes().to_vec();
+    let mut bad: Vec<_> = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535].map(code).into();
+    bad.extend([vec![3], [code(1000), b"\xff".to_vec()].concat()]);
+    for payload in bad {
+        let (at, cause, mut rig) = loss_after(async |venue| {
+            venue.send(CLOSE, &payload).await;
+            let answer = venue.receive().await;
+            let code = answer.as_ref().filter(|(opcode, _)| *opcode == CLOSE).map(|(_, code)| &code[..2]);
+            let expect = [1002_u16.to_be_bytes(), 1007_u16.to_be_bytes()];
+            assert!(code.is_some_and(|code| expect.iter().any(|e| e == code)), "{payload:?}: {answer:?}");
+        })
+        .await;
+        assert!(matches!(cause, Cause::Protocol(_) | Cause::Closed { .. }), "{payload:?}: {cause:?}");
+        assert!(at < s(1), "{payload:?}: {at:?}");
+        rig.live().await;
+        rig.stop().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn fragments_are_put_together_up_to_a_mebibyte() {
     let mut rig = start(FeedConfig::default());

@@ -1,7 +1,7 @@
 //! How a session lives, and how it is replaced and ended.
 
 use super::*;
-use crate::feed::tests::peer::{BINARY, CLOSE, PING, PONG, TEXT};
+use crate::feed::tests::peer::{BINARY, CLOSE, PING, PONG, TEXT, acceptance};
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_market_is_kept_alive_for_ten_minutes() {
@@ -78,6 +78,25 @@ async fn the_subscription_is_sent_once_and_again_when_asked_but_not_twice_in_a_s
     assert_eq!(opcode, PING, "five wishes are one subscription");
     drop(venue);
     assert_eq!(rig.raw().await.subscribed().await, "subscription 3");
+    rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_subscription_is_not_sent_and_the_session_lives() {
+    let mut rig = start(FeedConfig::default());
+    let mut venue = rig.live().await;
+    rig.nothing_to_ask.store(true, Ordering::Relaxed);
+    rig.nudge(Verdict::Resubscribe);
+    let (opcode, _) = venue.receive().await.unwrap();
+    assert_eq!(opcode, PING);
+    drop(venue);
+    let mut venue = rig.raw().await;
+    let request = venue.request().await;
+    venue.write(acceptance(&request).as_bytes()).await;
+    let began = rig.start;
+    assert_eq!(venue.answer(began, began.elapsed() + s(61)).await.len(), 3);
+    let live = rig.pick(|event| matches!(event, SessionEvent::Live { .. }).then_some(()));
+    assert_eq!(live.len(), 2);
     rig.stop().await;
 }
 
@@ -192,14 +211,74 @@ async fn standing_still_for_more_than_a_minute_is_a_loss() {
     rig.stop().await;
 }
 
+/// [bounded]
+#[tokio::test(start_paused = true)]
+async fn a_thousand_reconnects_leave_nothing_behind() {
+    let mut rig = start(FeedConfig::default());
+    drop(rig.live().await);
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let (before, mut past) = (tasks(), Vec::new());
+    for i in 0..1000 {
+        let mut venue = rig.raw().await;
+        match i % 5 {
+            0 => drop(venue),
+            1 => venue.refuse("503 Service Unavailable", "", "").await,
+            kind => {
+                venue.subscribed().await;
+                // Closed in order, refused by the handler, and against the protocol.
+                let end: &[u8] = [&b"\x88\x02\x03\xe8"[..], b"\x82\x07refused", b"\xff\x00"][kind - 2];
+                venue.write(end).await;
+                past.push(venue);
+            }
+        }
+    }
+    let _last = rig.live().await;
+    assert_eq!(tasks(), before, "one task owns the socket, and it is the same");
+    assert_eq!(past.len(), 600);
+    for mut venue in past {
+        let closed = async { while venue.receive().await.is_some() {} };
+        assert!(tokio::time::timeout(s(1), closed).await.is_ok(), "our end of it is still open");
+    }
+    rig.stop().await;
+}
+
+/// The real connector, over loopback: TCP is reset in the middle of a message.
+#[tokio::test]
+async fn a_reset_drops_the_part_and_the_connection_is_replaced() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let connector = WsConnector::new(&format!("ws://{}/", listener.local_addr().unwrap())).unwrap();
+    let config = FeedConfig { backoff_min: ms(1), connect_spacing: ms(1), ..FeedConfig::default() };
+    let rig = start_over(config, connector, unbounded_channel().1);
+    let mut venue = Peer::new(listener.accept().await.unwrap().0);
+    venue.subscribed().await;
+    venue.send(BINARY, b"{}").await;
+    venue.send(PING, b"").await;
+    assert_eq!(venue.receive().await, Some((PONG, vec![])), "the frame before it was read");
+    venue.write(b"\x82\x05abc").await;
+    let tcp = venue.into_inner();
+    tcp.set_zero_linger().unwrap();
+    drop(tcp);
+    let mut venue = Peer::new(listener.accept().await.unwrap().0);
+    assert_eq!(venue.subscribed().await, "subscription 2");
+    let losses = rig.losses();
+    assert!(matches!(&losses[..], [(_, Cause::Io(what))] if what.contains("reset")), "{losses:?}");
+    assert_eq!(rig.frames(), [b"{}"]);
+    rig.stop().await;
+}
+
 /// The real connector, over loopback.
 #[tokio::test]
 async fn a_frame_comes_over_tcp() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/websocket/v1", listener.local_addr().unwrap());
     let log = Arc::new(Mutex::new(Log::default()));
-    let handler =
-        Recorder { log: Arc::clone(&log), start: Instant::now(), subscriptions: 0, answer: Arc::default() };
+    let handler = Recorder {
+        log: Arc::clone(&log),
+        start: Instant::now(),
+        subscriptions: 0,
+        answer: Arc::default(),
+        nothing_to_ask: Arc::default(),
+    };
     let shutdown = CancellationToken::new();
     let connector = WsConnector::new(&url).unwrap();
     let feed = tokio::spawn(run(FeedConfig::default(), connector, handler, SystemClock, shutdown.clone()));
