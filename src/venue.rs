@@ -13,25 +13,30 @@
 //!
 //! Keeps: [bounded] [numbers-survive] [decode-is-total]
 
+mod book;
+mod candle;
 mod chance;
 mod fault;
 mod firehose;
 mod grid;
 mod hub;
 mod limit;
+mod line;
 mod request;
 mod rest;
 mod server;
 mod session;
 mod socket;
+mod streams;
 mod synth;
 mod walk;
 mod wire;
 
-pub use fault::{Fault, Refusal, Script};
-pub use synth::{Liveliness, MAIN_MARKETS, Query, Synth, SynthOptions, VenueTrade, base_price};
+pub use candle::Candle;
+pub use fault::{BadPage, BadUpgrade, Fault, Mangle, Planned, Refusal, Script, ScriptError, Who};
+pub use synth::{Liveliness, MAIN_MARKETS, Query, Synth, SynthOptions, VenueTrade, base_price, many_markets};
 
-use hub::Hub;
+use hub::{Hub, HubOptions};
 use server::Server;
 use std::{
     fmt, io,
@@ -47,8 +52,6 @@ use tokio_util::{
 
 /// Bytes that an in-memory link holds in each direction; about a socket's buffer.
 const LINK_BUFFER: usize = 64 * 1024;
-/// Trades made before the start at most, so that a high rate does not delay it.
-const HISTORY_TRADES: f64 = 100_000.0;
 
 /// How a stand-in venue is set up.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +70,9 @@ pub struct VenueConfig {
     pub port: u16,
     /// What the clock shows at the start, ms since the Unix epoch; the wall clock by default.
     pub start_ms: Option<i64>,
-    /// How much of the past REST and snapshots know at the start; less when the rate is high.
+    /// How much of the past REST and snapshots know at the start, seven days at most. When that is
+    /// more than 100,000 trades, or more than is retained, there were fewer until ten minutes before
+    /// the start.
     pub history_ms: i64,
     /// Trades kept for REST, per market.
     pub retained: usize,
@@ -107,7 +112,6 @@ impl VenueConfig {
     }
 
     fn synth(&self, start_ms: i64) -> Result<Synth, VenueError> {
-        let affordable_ms = self.trades_per_second.map_or(f64::MAX, |rate| HISTORY_TRADES / rate * 1_000.0);
         Synth::new(&SynthOptions {
             seed: self.seed,
             codes: self.codes.clone(),
@@ -115,7 +119,7 @@ impl VenueConfig {
             trades_per_second: self.trades_per_second,
             late_share: self.late_share,
             start_ms,
-            history_ms: self.history_ms.min(affordable_ms as i64),
+            history_ms: self.history_ms,
             retained: self.retained,
         })
     }
@@ -163,13 +167,22 @@ pub struct FaultHandle(Arc<Hub>);
 
 impl FaultHandle {
     /// From now on, or once.
-    pub fn set(&self, fault: Fault) {
-        self.0.faults.set(fault);
+    pub fn set(&self, fault: impl Into<Planned>) {
+        self.0.set(fault.into());
+    }
+
+    /// Sets each fault of a script at its time from now; returns when the last is set.
+    pub async fn play(&self, script: Script) {
+        let started = tokio::time::Instant::now();
+        for (after, planned) in script.steps() {
+            tokio::time::sleep_until(started + *after).await;
+            self.set(planned.clone());
+        }
     }
 
     /// No standing fault is left.
     pub fn clear(&self) {
-        self.0.faults.clear();
+        self.set(Fault::Clear);
     }
 }
 
@@ -184,7 +197,14 @@ impl Venue {
         let listening = |why| VenueError::Listen(config.port, why);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await.map_err(listening)?;
         let addr = listener.local_addr().map_err(listening)?;
-        let hub = Arc::new(Hub::new(synth, start_ms, config.limits, config.firehose, config.queue));
+        let options = HubOptions {
+            start_ms,
+            limited: config.limits,
+            seed: config.seed,
+            firehose: config.firehose,
+            queue: config.queue,
+        };
+        let hub = Arc::new(Hub::new(synth, &options));
         let stop = CancellationToken::new();
         let server = Server { hub, tasks: TaskTracker::new(), stop: stop.clone() };
         if config.firehose.is_none() {
@@ -228,8 +248,35 @@ impl Venue {
         self.server.hub.now_ms()
     }
 
+    /// Everything a market has traded, up to this moment, and that is kept, by id: what a client
+    /// that missed nothing has seen.
+    #[must_use]
+    pub fn all_trades(&self, code: &str) -> Vec<VenueTrade> {
+        self.server.hub.with_market(|market| market.all(code).cloned().collect())
+    }
+
+    /// Of those, the ones matched from `from_ms` on and before `to_ms`.
+    #[must_use]
+    pub fn trades_between(&self, code: &str, from_ms: i64, to_ms: i64) -> Vec<VenueTrade> {
+        let mut trades = self.all_trades(code);
+        trades.retain(|trade| (from_ms..to_ms).contains(&trade.traded_at_ms));
+        trades
+    }
+
+    /// The candles of `unit_ms` of a market, oldest first: the exact aggregation of everything that
+    /// it has traded up to this moment, for the last seven days by minutes and the last 10,800
+    /// seconds by seconds.
+    #[must_use]
+    pub fn candles(&self, code: &str, unit_ms: i64) -> Vec<Candle> {
+        let newest_first = self
+            .server
+            .hub
+            .with_market(|market| Some(market.candles(code)?.before(unit_ms, i64::MAX, usize::MAX)));
+        newest_first.unwrap_or_default().into_iter().rev().collect()
+    }
+
     /// Sets a fault from now on, or once.
-    pub fn set_fault(&self, fault: Fault) {
+    pub fn set_fault(&self, fault: impl Into<Planned>) {
         self.faults().set(fault);
     }
 
@@ -245,17 +292,8 @@ impl Venue {
     }
 
     /// Sets each fault at its time from now. Scripts run side by side, and end with the venue.
-    pub fn run_script(&self, script: Script) {
-        let (faults, stop) = (self.faults(), self.server.stop.clone());
-        let started = tokio::time::Instant::now();
-        self.server.tasks.spawn(async move {
-            for (after, fault) in script {
-                if stop.run_until_cancelled(tokio::time::sleep_until(started + after)).await.is_none() {
-                    return;
-                }
-                faults.set(fault);
-            }
-        });
+    pub fn run_script(&self, script: impl Into<Script>) {
+        self.server.run_script(script.into());
     }
 
     /// Drops every connection, without close frames, and waits until all tasks have ended.
@@ -264,6 +302,14 @@ impl Venue {
         self.server.tasks.close();
         self.server.tasks.wait().await;
     }
+}
+
+/// A time as scripts spell it: `250ms`, `10s`, `5m`, `2h`, `3d`.
+///
+/// # Errors
+/// What would be accepted, after the name of what it is for.
+pub fn script_time(of: &str, text: &str) -> Result<Duration, String> {
+    fault::duration(of, text)
 }
 
 /// The wall clock, read once for each venue.

@@ -46,12 +46,12 @@ impl Pool {
         for code in trades.flat_map(|s| &s.codes) {
             let mut templates = Vec::new();
             let recent = Query { from_id: 0, before_id: u64::MAX, count: PER_MARKET };
-            hub.ticks(code, recent, |trade| {
+            for trade in hub.page(code, recent).unwrap_or_default() {
                 let mut text = String::new();
-                wire::trade(&mut text, trade, subscription.format.is_simple(), false);
+                wire::trade(&mut text, &trade, subscription.format.is_simple(), false);
                 let text = if subscription.format.is_list() { format!("[{text}]") } else { text };
                 templates.extend(Template::new(&text, subscription.format.is_simple()));
-            });
+            }
             markets.push(templates);
         }
         let start_ms = hub.now_ms() - i64::try_from(frames).unwrap_or(0);

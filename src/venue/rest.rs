@@ -1,11 +1,20 @@
-//! REST: the two quotation endpoints a client needs to know markets and to fill gaps.
+//! REST: what a client needs to know markets and to fill gaps, and the quotations beside.
 //!
 //! Pure but for the hub it asks. Bodies, error bodies and quota headers as measured at the venue in
 //! March 2026; a page never crosses a UTC day, which is what makes filling a gap over midnight hard.
 //!
 //! Keeps: [bounded] [decode-is-total]
 
-use super::{hub::Hub, limit::Group, synth::Query, walk::day_of, wire};
+mod quotes;
+
+use super::{
+    fault::{BadPage, Refusal},
+    hub::Hub,
+    limit::{Group, TooMany},
+    synth::{Query, VenueTrade},
+    walk::day_of,
+    wire,
+};
 use std::{collections::HashMap, fmt::Write};
 
 const DAY_MS: i64 = 86_400_000;
@@ -17,6 +26,18 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: String,
     pub(super) remaining: Option<String>,
+    /// Beyond those that every answer carries.
+    pub(super) headers: Vec<(String, String)>,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, body: impl Into<String>) -> Self {
+        Self { status, body: body.into(), remaining: None, headers: Vec::new() }
+    }
+
+    pub(super) fn of(refusal: Refusal) -> Self {
+        Self { headers: refusal.headers, ..Self::new(refusal.status, refusal.body) }
+    }
 }
 
 /// The refusals of a request, in the venue's words.
@@ -43,37 +64,51 @@ impl Refused {
 /// Answers a GET of `path?query`.
 pub(super) fn answer(hub: &Hub, path: &str, query: &str) -> Answer {
     if let Some(refusal) = hub.faults.rest_refusal() {
-        return Answer { status: refusal.status, body: refusal.body, remaining: None };
+        return Answer::of(refusal);
     }
+    let candle_unit = quotes::candle_unit(path);
     let group = match path {
         "/v1/market/all" => Group::Market,
         "/v1/trades/ticks" => Group::Trades,
-        _ => {
-            let body = wire::error("not_found", "no Route matched with those values");
-            return Answer { status: 404, body, remaining: None };
-        }
+        "/v1/ticker" | "/v1/ticker/all" => Group::Ticker,
+        "/v1/orderbook" | "/v1/orderbook/instruments" => Group::Orderbook,
+        _ if candle_unit.is_some() => Group::Candles,
+        _ => return Answer::new(404, wire::error("not_found", "no Route matched with those values")),
     };
-    let Some(left) = hub.take(group) else { return too_many(group) };
+    let left = match hub.take(group) {
+        Ok(left) => left,
+        Err(refused) => return self::refused(group, refused),
+    };
     let parameters = parameters(query);
-    let (status, body) = match group {
-        Group::Market => (200, markets(hub, &parameters)),
-        _ => match ticks(hub, &parameters) {
-            Ok(body) => (200, body),
-            Err(refused) => refused.answer(),
-        },
+    let body = match (path, candle_unit) {
+        (_, Some(unit)) => quotes::candles(hub, unit, &parameters),
+        ("/v1/market/all", _) => Ok(markets(hub, &parameters)),
+        ("/v1/ticker", _) => quotes::tickers(hub, false, &parameters),
+        ("/v1/ticker/all", _) => quotes::tickers(hub, true, &parameters),
+        ("/v1/orderbook", _) => quotes::books(hub, &parameters),
+        ("/v1/orderbook/instruments", _) => quotes::instruments(hub, &parameters),
+        _ => ticks(hub, &parameters),
     };
-    Answer { status, body, remaining: Some(group.header(left)) }
+    let (status, body) = body.map_or_else(Refused::answer, |body| (200, body));
+    Answer { remaining: Some(group.header(left)), ..Answer::new(status, body) }
 }
 
-/// One request too many; the venue says so in plain text and without a `Retry-After`.
-pub(super) fn too_many(group: Group) -> Answer {
-    Answer { status: 429, body: "Too many API requests.".into(), remaining: Some(group.header(0)) }
+/// One request too many. The venue says so in plain text and without a `Retry-After`; whoever goes on
+/// is banned.
+pub(super) fn refused(group: Group, refused: TooMany) -> Answer {
+    match refused {
+        TooMany::Slower => {
+            Answer { remaining: Some(group.header(0)), ..Answer::new(429, "Too many API requests.") }
+        }
+        TooMany::Banned(left) => Answer::of(Refusal::ban(left)),
+    }
 }
 
 fn markets(hub: &Hub, parameters: &HashMap<String, String>) -> String {
     let details = ["is_details", "isDetails"].iter().any(|k| parameters.get(*k).is_some_and(|v| v == "true"));
     let mut out = String::from("[");
-    for (i, code) in hub.codes().iter().enumerate() {
+    let codes: Vec<_> = hub.with_market(|m| m.codes().map(|(c, warned)| (c.clone(), warned)).collect());
+    for (i, (code, warned)) in codes.iter().enumerate() {
         let comma = if i > 0 { "," } else { "" };
         let base = code.split_once('-').map_or("", |(_, base)| base);
         let (korean, english) = names(base);
@@ -82,10 +117,11 @@ fn markets(hub: &Hub, parameters: &HashMap<String, String>) -> String {
             "{comma}{{\"market\":\"{code}\",\"korean_name\":\"{korean}\",\"english_name\":\"{english}\""
         );
         if details {
-            out.push_str(
-                ",\"market_event\":{\"warning\":false,\"caution\":{\"PRICE_FLUCTUATIONS\":false,\
+            let _ = write!(
+                out,
+                ",\"market_event\":{{\"warning\":{warned},\"caution\":{{\"PRICE_FLUCTUATIONS\":false,\
                  \"TRADING_VOLUME_SOARING\":false,\"DEPOSIT_AMOUNT_SOARING\":false,\
-                 \"GLOBAL_PRICE_DIFFERENCES\":false,\"CONCENTRATION_OF_SMALL_ACCOUNTS\":false}}",
+                 \"GLOBAL_PRICE_DIFFERENCES\":false,\"CONCENTRATION_OF_SMALL_ACCOUNTS\":false}}}}"
             );
         }
         out.push('}');
@@ -110,10 +146,7 @@ fn ticks(hub: &Hub, parameters: &HashMap<String, String>) -> Result<String, Refu
     let code = parameters.get("market").filter(|m| !m.is_empty()).ok_or(Refused::Missing)?;
     // REST, unlike the socket, takes lower case.
     let code = code.to_ascii_uppercase();
-    let number = |key: &str| match parameters.get(key).filter(|v| !v.is_empty()) {
-        None => Ok(None),
-        Some(value) => value.parse::<u64>().map(Some).map_err(|_| Refused::Mismatch),
-    };
+    let number = |key: &str| number(parameters, key);
     let count = match number("count")?.map(usize::try_from) {
         None => 1,
         Some(Ok(count)) if (1..=MAX_COUNT).contains(&count) => count,
@@ -131,15 +164,53 @@ fn ticks(hub: &Hub, parameters: &HashMap<String, String>) -> Result<String, Refu
     };
     let before_id = number("cursor")?.unwrap_or(u64::MAX).min(first_id(day_ms + until_ms));
     let query = Query { from_id: first_id(day_ms), before_id, count };
+    let page = hub.page(&code, query).ok_or(Refused::NoSuchCode)?;
+    let bad = hub.faults.bad_page(&code);
+    let page = bad.map_or_else(|| page.clone(), |bad| spoil(hub, &code, query, &page, bad));
     let mut out = String::from("[");
-    let known = hub.ticks(&code, query, |trade| {
+    for trade in &page {
         if out.len() > 1 {
             out.push(',');
         }
         wire::tick(&mut out, trade);
-    });
+    }
     out.push(']');
-    if known { Ok(out) } else { Err(Refused::NoSuchCode) }
+    if bad == Some(BadPage::Cut) {
+        out.truncate(out.len() / 2);
+    }
+    Ok(out)
+}
+
+/// A whole number, if it is there.
+fn number(parameters: &HashMap<String, String>, key: &str) -> Result<Option<u64>, Refused> {
+    match parameters.get(key).filter(|v| !v.is_empty()) {
+        None => Ok(None),
+        Some(value) => value.parse().map(Some).map_err(|_| Refused::Mismatch),
+    }
+}
+
+/// A page of trades as it should not be.
+fn spoil(hub: &Hub, code: &str, query: Query, page: &[VenueTrade], bad: BadPage) -> Vec<VenueTrade> {
+    match bad {
+        BadPage::Cut => page.to_vec(),
+        BadPage::Empty => Vec::new(),
+        BadPage::Repeat => page.iter().flat_map(|trade| [trade.clone(), trade.clone()]).collect(),
+        BadPage::LeaveOut { every } => {
+            let every = every.max(1);
+            page.iter().enumerate().filter(|(n, _)| (n + 1) % every != 0).map(|(_, t)| t.clone()).collect()
+        }
+        BadPage::Overlap { rows } => {
+            let above = Query { from_id: query.before_id, before_id: u64::MAX, count: usize::MAX };
+            let above = hub.page(code, above).unwrap_or_default();
+            let from = above.len().saturating_sub(rows);
+            above.get(from..).unwrap_or_default().iter().chain(page).take(query.count).cloned().collect()
+        }
+        BadPage::Stale { by } => {
+            let before_ms = hub.now_ms() - i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 2);
+            let before_id = query.before_id.min(first_id(before_ms.max(0)));
+            hub.page(code, Query { before_id, ..query }).unwrap_or_default()
+        }
+    }
 }
 
 /// The lowest id a trade of this time can have.

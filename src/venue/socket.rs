@@ -127,8 +127,25 @@ pub(super) fn binary(payload: &[u8]) -> Bytes {
     frame(OpCode::Data(Data::Binary), payload)
 }
 
-pub(super) fn ping() -> Bytes {
-    frame(OpCode::Control(Control::Ping), b"")
+pub(super) fn ping(payload: &[u8]) -> Bytes {
+    frame(OpCode::Control(Control::Ping), payload)
+}
+
+/// A binary message in fragments of one byte, with a ping after the first.
+pub(super) fn fragments(payload: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(payload.len() * 3 + 2);
+    for (n, byte) in payload.iter().enumerate() {
+        let opcode = OpCode::Data(if n == 0 { Data::Binary } else { Data::Continue });
+        let is_final = n + 1 == payload.len();
+        let header = FrameHeader { opcode, is_final, ..FrameHeader::default() };
+        // Writing to a Vec does not fail.
+        let _ = header.format(1, &mut out);
+        out.push(*byte);
+        if n == 0 && !is_final {
+            put_frame(&mut out, OpCode::Control(Control::Ping), b"");
+        }
+    }
+    out.into()
 }
 
 pub(super) fn pong(payload: &[u8]) -> Bytes {

@@ -6,6 +6,8 @@
 //!
 //! Keeps: [numbers-survive]
 
+pub(super) mod events;
+
 use super::synth::VenueTrade;
 use crate::trade::Side;
 use std::fmt::Write;
@@ -132,6 +134,20 @@ const fn side(side: Side) -> &'static str {
 fn change(trade: &VenueTrade) -> (&'static str, i64) {
     let by = trade.price - trade.prev_close;
     (["FALL", "EVEN", "RISE"][usize::from(by >= 0) + usize::from(by > 0)], by)
+}
+
+/// A time as HTTP's `Date` has it.
+pub(super) fn http_date(ms: i64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (date, time) = utc(ms);
+    let mut parts = date.splitn(3, '-');
+    let (year, month, day) = (parts.next(), parts.next(), parts.next());
+    let weekday = DAYS.get(usize::try_from(ms.div_euclid(86_400_000).rem_euclid(7)).unwrap_or(0));
+    let month = month.and_then(|m| m.parse::<usize>().ok()).and_then(|m| MONTHS.get(m.wrapping_sub(1)));
+    let (weekday, month) = (weekday.unwrap_or(&"Thu"), month.unwrap_or(&"Jan"));
+    format!("{weekday}, {} {month} {} {time} GMT", day.unwrap_or("01"), year.unwrap_or("1970"))
 }
 
 /// UTC date and time, `yyyy-MM-dd` and `HH:mm:ss`.

@@ -16,4 +16,5 @@ mod readme;
 mod reload;
 mod replay;
 mod run;
+mod stand_in;
 mod support;
