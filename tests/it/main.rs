@@ -12,6 +12,7 @@ mod faults;
 mod hostile;
 mod live;
 mod plugin;
+mod python;
 mod readme;
 mod reload;
 mod replay;
