@@ -1,10 +1,12 @@
 //! What plugins say, as the host has it: alerts and records.
 //!
 //! A guest's answer becomes one of these when it leaves the guest, with what the guest could not
-//! know: which plugin it was, and what on the tape caused it. Imports nothing but decimals.
+//! know: which plugin it was, and what on the tape caused it. Of the other nouns it names the
+//! sorts of quotes alone.
 //!
 //! Keeps: [numbers-survive]
 
+use crate::quote::QuoteKind;
 use serde::{Deserialize, Serialize, Serializer};
 use tradehook_decimal::Wide;
 
@@ -98,6 +100,15 @@ pub enum Trigger {
     Trade {
         /// The venue's id of it.
         sequential_id: u64,
+        /// Where it stands on the tape.
+        offset: u64,
+    },
+    /// A ticker, an order book or a candle.
+    Quote {
+        /// Which.
+        kind: QuoteKind,
+        /// When the venue made its frame, ms since the Unix epoch.
+        at_ms: i64,
         /// Where it stands on the tape.
         offset: u64,
     },

@@ -23,6 +23,7 @@ mod outside;
 mod plugins;
 mod sections;
 mod settings;
+mod streams;
 mod text;
 mod url;
 mod walk;
@@ -33,6 +34,7 @@ pub use self::{
     fault::{Fault, Place, Refused},
     outside::{Outside, Process},
     settings::*,
+    streams::Stream,
 };
 
 /// Largest file that is read, in bytes (chosen: a hundred thousand rules fit).

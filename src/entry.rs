@@ -1,10 +1,11 @@
 //! The entries of the tape other than trades: the clock, what was lost, and what the operator did.
 //!
-//! A closed set; with [`crate::trade::Trade`] it is everything a pipeline can ever see.
+//! A closed set; with [`crate::trade::Trade`] and [`crate::quote::Quote`] it is everything a pipeline
+//! can ever see.
 //!
 //! Keeps: [time-enters-once] [loss-is-said]
 
-use crate::{market::MarketId, trade::Trade};
+use crate::{market::MarketId, quote::Quote, trade::Trade};
 use serde::{Deserialize, Serialize};
 
 /// One entry of the tape.
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum Entry {
     /// An execution.
     Trade(Trade),
+    /// A ticker, an order book or a candle.
+    Quote(Quote),
     /// The clock, once a second while a session is up.
     Tick(Tick),
     /// A stretch in which trades may have been missed.

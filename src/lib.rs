@@ -7,6 +7,7 @@ pub mod alert;
 pub mod delivery;
 pub mod entry;
 pub mod market;
+pub mod quote;
 pub mod refusal;
 pub mod trade;
 

@@ -24,6 +24,7 @@ pub use select::MarketFilter;
 use crate::{
     entry::{Entry, Gap},
     plugin::{Batch, GapNotice, LoadError, LogLine},
+    quote::{Quote, Quotes},
     trade::Trades,
 };
 use node::Node;
@@ -134,7 +135,30 @@ impl Pipeline {
         Arc::try_unwrap(batch).map(Trades::from).map_or_else(|_| Trades::default(), cleared)
     }
 
-    /// Reads an entry that is not a trade.
+    /// Whether any of its plugins handles quotes: a reader for one that does not need not read them.
+    #[must_use]
+    pub fn wants_quotes(&self) -> bool {
+        self.nodes.iter().any(Node::wants_quotes)
+    }
+
+    /// Reads tickers, books and candles, and appends what the plugins said to `out`. Every plugin
+    /// is told those of its markets, whatever it reads its trades from: quotes do not flow from
+    /// plugin to plugin.
+    pub fn quotes(&mut self, quotes: Quotes, out: &mut Vec<Emitted>) {
+        self.next_offset = quotes.first + quotes.count;
+        if quotes.rows.is_empty() || !self.wants_quotes() {
+            return;
+        }
+        let first = out.len();
+        let rows: Vec<(u64, Arc<Quote>)> =
+            (quotes.first..).zip(quotes.rows.into_iter().map(Arc::new)).collect();
+        for node in &mut self.nodes {
+            node.quotes(&rows, &self.codes, out);
+        }
+        out.get_mut(first..).into_iter().for_each(emit::sort);
+    }
+
+    /// Reads an entry that is neither a trade nor a quote.
     pub fn entry(&mut self, offset: u64, entry: &Entry, out: &mut Vec<Emitted>) {
         self.next_offset = offset + 1;
         let first = out.len();
@@ -142,8 +166,8 @@ impl Pipeline {
             match entry {
                 Entry::Tick(tick) => node.tick(offset, tick.at_ms, &self.codes, out),
                 Entry::Gap(gap) => node.gap(notice(offset, gap), &self.codes, out),
-                // A trade comes in a batch; a control is for whoever runs the pipeline.
-                Entry::Trade(_) | Entry::Control(_) => {}
+                // Trades and quotes come in batches; a control is for whoever runs the pipeline.
+                Entry::Trade(_) | Entry::Quote(_) | Entry::Control(_) => {}
             }
         }
         out.get_mut(first..).into_iter().for_each(emit::sort);

@@ -17,6 +17,7 @@ mod fault;
 mod inspect;
 mod instance;
 mod limits;
+mod quotes;
 
 pub use contract::{
     Alert, AlertState, Batch, ConfigFault, Emission, Field, Forward, GapNotice, Manifest, Outcome, Payload,

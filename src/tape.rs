@@ -13,6 +13,7 @@
 mod block;
 mod disk;
 mod live;
+mod quotes;
 mod reader;
 mod recover;
 mod row;
@@ -30,6 +31,7 @@ pub use reader::{Next, Reader};
 use crate::{
     entry::Entry,
     market::{MarketId, Markets},
+    quote::Quote,
     trade::Trade,
 };
 use disk::Disk;
@@ -49,8 +51,13 @@ use std::{
 use sync::Syncer;
 use writer::{Store, Writer};
 
-/// The version of the segment format that is written, and the only one that is read.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version of the segment format that is written.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The oldest version that is read: as the present one, without quotes. A segment of an older
+/// version is never appended to, so that a program of that version is refused what it does not know
+/// instead of taking it for damage.
+const OLDEST_VERSION: u32 = 1;
 
 /// Most markets of one tape. The venue lists some seven hundred; the bound keeps a venue that
 /// sends nonsense from filling the memory.
@@ -112,7 +119,7 @@ pub enum TapeError {
         file: PathBuf,
         /// Its version.
         found: u32,
-        /// The version this program knows.
+        /// The newest version that this program knows.
         known: u32,
     },
     /// A file that is no segment, or whose head is damaged.
@@ -142,7 +149,7 @@ pub enum TapeError {
         /// The code.
         code: String,
     },
-    /// A trade of a market that was not interned on this tape.
+    /// A trade or quote of a market that was not interned on this tape.
     UnknownMarket {
         /// Its number.
         market: MarketId,
@@ -166,7 +173,7 @@ impl fmt::Display for TapeError {
             }
             Self::Version { file, found, known } => write!(
                 f,
-                "{} has tape format version {found}; this program knows version {known}",
+                "{} has tape format version {found}; this program knows versions {OLDEST_VERSION} to {known}",
                 file.display()
             ),
             Self::NotATape { file, why } => {
@@ -362,6 +369,15 @@ impl Tape {
         lock(&self.writer).append_trades(trades, &self.shared)
     }
 
+    /// Appends tickers, books and candles, in this order, and returns their offsets, as
+    /// [`Tape::append_trades`] does.
+    ///
+    /// # Errors
+    /// As [`Tape::append_trades`].
+    pub fn append_quotes(&self, quotes: &[Quote]) -> Result<Range<u64>, TapeError> {
+        lock(&self.writer).append_quotes(quotes, &self.shared)
+    }
+
     /// Appends one entry and returns its offset.
     ///
     /// # Errors
@@ -369,6 +385,7 @@ impl Tape {
     pub fn append(&self, entry: &Entry) -> Result<u64, TapeError> {
         match entry {
             Entry::Trade(trade) => self.append_trades(std::slice::from_ref(trade)).map(|range| range.start),
+            Entry::Quote(quote) => self.append_quotes(std::slice::from_ref(quote)).map(|range| range.start),
             entry => lock(&self.writer).append_entry(entry, &self.shared),
         }
     }

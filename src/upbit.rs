@@ -1,15 +1,16 @@
 //! The venue's dialect: subscription text, frames and REST bodies into events. Pure.
 //!
 //! [`decode`] takes whatever came off the socket (or a line of a recording) and hands every event
-//! in it to a sink: the DEFAULT, SIMPLE, JSON_LIST and SIMPLE_LIST formats, SIMPLE as it was in
-//! 2018, and the tick of the REST interface. [`decode_ticks`] takes a page of ticks,
-//! [`decode_markets`] the list of all markets; [`TicksQuery`] writes what asks for a page, and
-//! [`Subscription`] the one frame that asks for everything.
+//! in it to a sink: trades, tickers, order books and candles, in the DEFAULT, SIMPLE, JSON_LIST and
+//! SIMPLE_LIST formats, SIMPLE as it was in 2018, and the tick of the REST interface.
+//! [`decode_ticks`] takes a page of ticks, [`decode_markets`] the list of all markets;
+//! [`TicksQuery`] writes what asks for a page, and [`Subscription`] the one frame that asks for
+//! everything.
 //!
 //! Three readers stand behind it: one that knows the order of keys the venue sends (`wire`), one
 //! that knows the usual spelling (`loose`), and one that expects nothing (`object`). The first two
 //! take a trade only where they say what the last would say, so which of them read it cannot be
-//! seen.
+//! seen. A fourth, `quote`, takes what is no trade.
 //!
 //! Owns the venue's JSON. Knows neither sockets nor clocks: the time of receipt is handed in.
 //!
@@ -21,18 +22,19 @@ mod loose;
 mod markets;
 mod number;
 mod object;
+mod quote;
 mod request;
 mod rest;
 mod subscription;
 mod wire;
 
-pub use event::{Event, Field, Reason, TradeEvent};
+pub use event::{Event, Field, QuoteEvent, Reason, TradeEvent};
 pub use markets::{Cautions, MarketInfo, MarketList, decode_markets};
 pub use request::{MARKETS_PATH, MAX_DAYS_AGO, MAX_TICKS, TicksQuery, rest_base};
 pub use rest::{RestError, Ticks, decode_ticks};
-pub use subscription::{Format, Subscription};
+pub use subscription::{Format, Stream, Subscription};
 
-/// Hands every event in `frame` to `sink`, in their order. `received_at_ms` is put on each trade.
+/// Hands every event in `frame` to `sink`, in their order. `received_at_ms` is put on each event.
 ///
 /// Total over any bytes: what is not understood is an [`Event::Ignored`], what is wrong an
 /// [`Event::Invalid`], and at least one event comes out of every frame. Nothing recurses, and the

@@ -113,13 +113,13 @@ fn report(arguments: &Arguments, summary: &Summary, taken: Duration) {
     if arguments.json {
         let plugins = summary.plugins.iter().map(|(name, counts)| {
             json!({
-                "name": name, "trades": counts.trades, "forwarded": counts.forwarded, "calls": counts.calls,
+                "name": name, "trades": counts.trades, "quotes": counts.quotes, "forwarded": counts.forwarded, "calls": counts.calls,
                 "alerts": counts.alerts, "records": counts.records, "faults": counts.faults,
                 "poisoned": counts.poisoned, "skipped": counts.skipped, "call_ns": counts.call_ns,
             })
         });
         let summary = json!({
-            "trades": summary.trades, "entries": summary.entries, "alerts": summary.alerts,
+            "trades": summary.trades, "quotes": summary.quotes, "entries": summary.entries, "alerts": summary.alerts,
             "records": summary.records, "deliveries": summary.deliveries, "faults": summary.faults(),
             "lost": summary.lost, "bad_lines": summary.bad_lines.count, "seconds": taken.as_secs_f64(),
             "trades_per_second": per_second, "plugins": plugins.collect::<Vec<_>>(),
@@ -138,6 +138,9 @@ fn report(arguments: &Arguments, summary: &Summary, taken: Duration) {
         grouped(summary.deliveries),
         grouped(summary.faults()),
     );
+    if summary.quotes > 0 {
+        tell!("  {} tickers, order books and candles", grouped(summary.quotes));
+    }
     for (name, counts) in &summary.plugins {
         let ns = counts.call_ns.checked_div(counts.trades).unwrap_or_default();
         tell!(
@@ -158,7 +161,7 @@ fn report(arguments: &Arguments, summary: &Summary, taken: Duration) {
         tell!("  {} entries of the recording are damaged or gone", grouped(summary.lost));
     }
     if summary.bad_lines.count > 0 {
-        tell!("  {} lines are no trades:", grouped(summary.bad_lines.count));
+        tell!("  {} lines are neither trades nor quotes:", grouped(summary.bad_lines.count));
         summary.bad_lines.first.iter().for_each(|line| tell!("    {line}"));
     }
 }

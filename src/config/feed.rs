@@ -6,7 +6,7 @@ use super::{
     names,
     sections::ms,
     settings::{Backfill, Feed, FrameFormat, WhenFull},
-    text, url,
+    streams, text, url,
     walk::{Item, Section},
 };
 
@@ -38,10 +38,14 @@ pub(super) fn read(mut s: Section<'_>) -> Feed {
         let message = "backoff_max must not be shorter than backoff_min";
         backoff.map_or_else(|| s.fault(message, None), |item| item.fault(message, None));
     }
+    let streams = streams::read(&s.sub("streams"));
     let feed = Feed {
         url: s.or("url", d.url, |i| url::websocket(i)),
         rest: s.maybe("rest", |i| url::rest(i)),
-        markets: s.or("markets", d.markets, names::subscribed),
+        markets: s.or("markets", d.markets, |item| {
+            if streams::alone(item, &streams) { Some(Vec::new()) } else { names::subscribed(item) }
+        }),
+        streams,
         refresh_interval: s
             .or("refresh_interval", d.refresh_interval, |i| i.duration(ms(10 * SECOND, 7 * DAY))),
         sockets: s.or("sockets", d.sockets, |i| few(i, 16)),

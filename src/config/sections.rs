@@ -9,7 +9,7 @@ use super::{
     fault::{Fault, MAX_FAULTS, Source},
     feed,
     names::Known,
-    plugins,
+    plugins, streams,
     text::quoted,
     walk::{Findings, Item, Section, Walk},
 };
@@ -89,7 +89,8 @@ fn root<'a>(walk: &'a Walk<'a>, table: &'a DeTable<'a>) -> Config {
     let runtime = runtime(root.sub("runtime"));
     let channels = channels::read(&root.sub("channels"));
     let names: Vec<&str> = channels.iter().map(|c| c.name.as_str()).collect();
-    let known = Known { channels: &names, markets: &feed.markets };
+    let markets = streams::named(&feed.markets, &feed.streams);
+    let known = Known { channels: &names, markets: &markets };
     let rules = root.get("alert");
     let (alerts, conditions) = alerts::read(root.sub("alerts"), rules.as_ref(), &known);
     let plugins = plugins::read(&root.sub("plugins"), &known, &alerts, &conditions);

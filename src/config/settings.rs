@@ -6,7 +6,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::fault::Source;
+use super::{fault::Source, streams::Stream};
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
@@ -81,6 +81,8 @@ pub struct Feed {
     pub stale_after: Duration,
     /// How missed trades are fetched.
     pub backfill: Backfill,
+    /// What is subscribed to beside trades.
+    pub streams: Vec<Stream>,
     /// Spelling of the frames that is asked for.
     pub format: FrameFormat,
     /// Between two protocol pings.
@@ -108,6 +110,7 @@ impl Default for Feed {
             redundancy: 1,
             stale_after: Duration::from_secs(60),
             backfill: Backfill::default(),
+            streams: Vec::new(),
             format: FrameFormat::Default,
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(60),

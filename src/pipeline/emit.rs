@@ -3,8 +3,10 @@
 use crate::{
     alert::{AlertState, FieldValue, Fields, Raised, Record, Severity, Trigger},
     plugin::{self, Batch, Emission, Field, Payload, Value},
+    quote::Quote,
     trade::Flags,
 };
+use std::sync::Arc;
 
 /// What a plugin said, in the order of the tape.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,11 +22,16 @@ impl Emitted {
     #[must_use]
     pub fn offset(&self) -> u64 {
         match self {
-            Self::Alert(Raised {
-                trigger: Trigger::Trade { offset, .. } | Trigger::Tick { offset, .. },
-                ..
-            })
-            | Self::Record(Record { offset, .. }) => *offset,
+            Self::Alert(Raised { trigger, .. }) => place(trigger),
+            Self::Record(Record { offset, .. }) => *offset,
+        }
+    }
+}
+
+fn place(trigger: &Trigger) -> u64 {
+    match trigger {
+        Trigger::Trade { offset, .. } | Trigger::Quote { offset, .. } | Trigger::Tick { offset, .. } => {
+            *offset
         }
     }
 }
@@ -40,6 +47,7 @@ pub(super) fn sort(emitted: &mut [Emitted]) {
 /// What caused an answer.
 pub(super) enum Cause<'a> {
     Trades(&'a Batch),
+    Quotes(&'a [(u64, Arc<Quote>)]),
     Moment { offset: u64, at_ms: i64 },
 }
 
@@ -52,11 +60,10 @@ pub(super) fn push(plugin: &str, cause: &Cause<'_>, emissions: Vec<Emission>, ou
         match emission.payload {
             Payload::Alert(alert) => out.push(Emitted::Alert(raised(plugin, alert, trigger, index, flags))),
             Payload::Record(record) => {
-                let (Trigger::Trade { offset, .. } | Trigger::Tick { offset, .. }) = trigger;
                 out.push(Emitted::Record(Record {
                     plugin: plugin.to_owned(),
                     topic: record.topic,
-                    offset,
+                    offset: place(&trigger),
                     index,
                     fields: fields(record.fields),
                 }));
@@ -74,6 +81,13 @@ fn trigger(cause: &Cause<'_>, at: usize) -> (Trigger, Flags) {
                 Trigger::Trade { sequential_id: of(batch.sequential_ids()), offset: of(batch.offsets()) };
             (trigger, Flags(batch.flags().get(at).copied().unwrap_or_default()))
         }
+        Cause::Quotes(quotes) => match quotes.get(at) {
+            Some((offset, quote)) => {
+                let (kind, head, offset) = (quote.kind(), quote.head(), *offset);
+                (Trigger::Quote { kind, at_ms: head.sent_at_ms, offset }, head.flags)
+            }
+            None => (Trigger::Tick { at_ms: 0, offset: 0 }, Flags::default()),
+        },
         Cause::Moment { offset, at_ms } => {
             (Trigger::Tick { at_ms: *at_ms, offset: *offset }, Flags::default())
         }

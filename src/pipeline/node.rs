@@ -9,6 +9,7 @@
 //!
 //! Keeps: [fails-alone] [dead-stays-dead] [bounded] [time-enters-once]
 
+mod quotes;
 mod strikes;
 
 use super::emit::{self, Cause, Emitted};
@@ -22,7 +23,8 @@ use strikes::{Strikes, Verdict};
 
 /// A snapshot is taken when the plugin has been told this many entries since the last and has done
 /// [`SNAPSHOT_WORTH`] times a snapshot's work, but at the latest after `JOURNAL_MAX`: the most that a
-/// fresh instance is told again, and what bounds the memory for it (some 120 bytes an entry).
+/// fresh instance is told again, and what bounds the memory for it (some 120 bytes a trade; a quote
+/// counts as several).
 const JOURNAL_MIN: usize = 8_192;
 const JOURNAL_MAX: usize = 131_072;
 /// So a snapshot adds at most some 6 % to what a plugin costs anyway.
@@ -83,6 +85,8 @@ pub struct Counts {
     pub call_ns_max: u64,
     /// Trades it was told.
     pub trades: u64,
+    /// Tickers, books and candles it was told.
+    pub quotes: u64,
     /// Trades that flowed on.
     pub forwarded: u64,
     /// Alerts it raised.
@@ -111,14 +115,17 @@ pub struct Counts {
 #[derive(Clone)]
 enum Told {
     Trades(Arc<Batch>),
+    Quotes(quotes::Run),
     Tick { offset: u64, at_ms: i64 },
     Gap(GapNotice),
 }
 
 impl Told {
-    fn len(&self) -> usize {
+    /// How many trades it weighs as much as.
+    fn weight(&self) -> usize {
         match self {
             Self::Trades(batch) => batch.len(),
+            Self::Quotes(run) => run.weight(),
             Self::Tick { .. } | Self::Gap(_) => 1,
         }
     }
@@ -126,6 +133,7 @@ impl Told {
     fn offset(&self) -> u64 {
         match self {
             Self::Trades(batch) => batch.offsets().first().copied().unwrap_or_default(),
+            Self::Quotes(run) => run.offset(),
             Self::Tick { offset, .. } => *offset,
             Self::Gap(gap) => gap.offset,
         }
@@ -134,6 +142,7 @@ impl Told {
     fn at_ms(&self) -> i64 {
         match self {
             Self::Trades(batch) => batch.received_at().first().copied().unwrap_or_default(),
+            Self::Quotes(run) => run.at_ms(),
             Self::Tick { at_ms, .. } => *at_ms,
             Self::Gap(gap) => gap.to_ms,
         }
@@ -263,15 +272,21 @@ impl Node {
 
     /// What is left of `range` when the plugin's rest is over.
     fn rest(&mut self, batch: &Batch, range: Range<usize>) -> Range<usize> {
-        let Some(until) = self.strikes.rests_until() else { return range };
         let waiting = batch.received_at().get(range.clone()).unwrap_or_default();
-        let skip = waiting.iter().take_while(|&&at| at < until).count();
+        range.start + self.pass_over(waiting.iter().copied())..range.end
+    }
+
+    /// How many of the entries that were received at these times come within the plugin's rest.
+    fn pass_over(&mut self, received: impl ExactSizeIterator<Item = i64>) -> usize {
+        let Some(until) = self.strikes.rests_until() else { return 0 };
+        let count = received.len();
+        let skip = received.take_while(|&at| at < until).count();
         self.counts.skipped += skip as u64;
-        if skip < range.len() {
+        if skip < count {
             self.strikes.rested();
             self.counts.rests_until_ms = None;
         }
-        range.start + skip..range.end
+        skip
     }
 
     pub(super) fn tick(&mut self, offset: u64, at_ms: i64, codes: &[Arc<str>], out: &mut Vec<Emitted>) {
@@ -288,13 +303,8 @@ impl Node {
 
     fn moment(&mut self, told: &Told, codes: &[Arc<str>], out: &mut Vec<Emitted>) {
         let (offset, at_ms) = (told.offset(), told.at_ms());
-        if let Some(until) = self.strikes.rests_until() {
-            if at_ms < until {
-                self.counts.skipped += 1;
-                return;
-            }
-            self.strikes.rested();
-            self.counts.rests_until_ms = None;
+        if self.pass_over(std::iter::once(at_ms)) > 0 {
+            return;
         }
         match self.tell(told, codes) {
             Ok(answer) => {
@@ -335,8 +345,10 @@ impl Node {
                 self.journal_fuel += fuel;
                 self.counts.call_ns += ns;
                 self.counts.call_ns_max = self.counts.call_ns_max.max(ns);
-                if let Told::Trades(batch) = told {
-                    self.counts.trades += batch.len() as u64;
+                match told {
+                    Told::Trades(batch) => self.counts.trades += batch.len() as u64,
+                    Told::Quotes(run) => self.counts.quotes += run.rows.len() as u64,
+                    Told::Tick { .. } | Told::Gap(_) => {}
                 }
                 self.remember(told.clone(), codes);
                 Ok(answer)
@@ -354,7 +366,7 @@ impl Node {
         if !self.spec.plugin.interfaces().state {
             return;
         }
-        self.journal_entries += told.len();
+        self.journal_entries += told.weight();
         self.journal.push(told);
         let worth = self.journal_fuel >= self.snapshot_fuel.saturating_mul(SNAPSHOT_WORTH);
         if self.journal_entries >= if worth { JOURNAL_MIN } else { JOURNAL_MAX } {
@@ -459,6 +471,7 @@ fn call(instance: &mut Instance, told: &Told, codes: &[Arc<str>]) -> Result<Answ
         Told::Trades(batch) => {
             instance.on_trades(batch).map(|Outcome { forward, emissions }| Answer { forward, emissions })
         }
+        Told::Quotes(run) => instance.on_quotes(run.kind, &run.rows).map(quiet),
         Told::Tick { offset, at_ms } => instance.on_tick(*offset, *at_ms).map(quiet),
         Told::Gap(gap) => instance.on_gap(gap.clone()).map(quiet),
     }

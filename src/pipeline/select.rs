@@ -1,6 +1,9 @@
 //! Which markets a plugin reads.
 
-use crate::{market::glob_matches, plugin::Batch};
+use crate::{
+    market::{MarketId, glob_matches},
+    plugin::Batch,
+};
 use std::sync::Arc;
 
 /// Globs of market codes, resolved once per market.
@@ -17,14 +20,27 @@ impl MarketFilter {
         Self { globs, passes: Vec::new() }
     }
 
+    /// Whether it lets a market through. `codes` names it.
+    pub(super) fn passes(&mut self, market: MarketId, codes: &[Arc<str>]) -> bool {
+        if self.globs.is_empty() {
+            return true;
+        }
+        self.learn(codes);
+        self.passes.get(market.0 as usize).copied().unwrap_or(false)
+    }
+
+    fn learn(&mut self, codes: &[Arc<str>]) {
+        for code in codes.iter().skip(self.passes.len()) {
+            self.passes.push(self.globs.iter().any(|glob| glob_matches(glob, code)));
+        }
+    }
+
     /// The trades of its markets; `None` when there are none. `codes` names every market in it.
     pub(super) fn select(&mut self, batch: &Arc<Batch>, codes: &[Arc<str>]) -> Option<Arc<Batch>> {
         if self.globs.is_empty() {
             return Some(Arc::clone(batch));
         }
-        for code in codes.iter().skip(self.passes.len()) {
-            self.passes.push(self.globs.iter().any(|glob| glob_matches(glob, code)));
-        }
+        self.learn(codes);
         let passes = |market: &u32| self.passes.get(*market as usize).copied().unwrap_or(false);
         let kept: Vec<u32> =
             (0u32..).zip(batch.markets()).filter(|(_, market)| passes(market)).map(|(i, _)| i).collect();

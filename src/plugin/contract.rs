@@ -2,7 +2,8 @@
 //!
 //! Lists of primitives cross at memory speed; that is why a batch is columns.
 
-use crate::trade::{Decimals, Trades};
+use crate::trade::{ABSENT, Decimals, Trades};
+use tradehook_decimal::Decimal;
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// A column of optional exact decimals.
@@ -11,6 +12,13 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 pub struct DecimalColumn {
     mantissa: Vec<i64>,
     scale: Vec<u8>,
+}
+
+impl DecimalColumn {
+    pub(super) fn push(&mut self, value: Option<Decimal>) {
+        self.mantissa.push(value.map_or(0, Decimal::mantissa));
+        self.scale.push(value.map_or(ABSENT, Decimal::scale));
+    }
 }
 
 /// One batch of trades as it crosses into a guest: [`Trades`], moved and not copied.

@@ -7,12 +7,13 @@
 //! Keeps: [bounded] [named-means-required]
 
 use super::fault::LoadError;
+use crate::quote::QuoteKind;
 use std::borrow::Cow;
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::{Engine, component::Component};
 
 /// The version of `plugins/sdk/wit/plugin.wit` that this host speaks.
-pub const CONTRACT_VERSION: &str = "0.1.0";
+pub const CONTRACT_VERSION: &str = "0.2.0";
 const PACKAGE: &str = "tradehook:plugin/";
 
 /// A guest of an interpreted language carries its interpreter: 12 to 18 MB were measured.
@@ -25,6 +26,12 @@ const MAX_BODY_BYTES: usize = 512 << 10;
 pub struct Interfaces {
     /// It handles trades.
     pub trades: bool,
+    /// It handles tickers.
+    pub tickers: bool,
+    /// It handles order books.
+    pub orderbooks: bool,
+    /// It handles candles.
+    pub candles: bool,
     /// It is told the clock.
     pub ticks: bool,
     /// It is told what was lost.
@@ -35,6 +42,18 @@ pub struct Interfaces {
     pub exports: Vec<String>,
     /// Names of its imports.
     pub imports: Vec<String>,
+}
+
+impl Interfaces {
+    /// Whether it handles quotes of this sort.
+    #[must_use]
+    pub const fn handles(&self, kind: QuoteKind) -> bool {
+        match kind {
+            QuoteKind::Ticker => self.tickers,
+            QuoteKind::Orderbook => self.orderbooks,
+            QuoteKind::Candle => self.candles,
+        }
+    }
 }
 
 pub(super) fn check_size(bytes: u64) -> Result<(), LoadError> {
@@ -116,7 +135,9 @@ pub(super) fn interfaces(engine: &Engine, component: &Component) -> Result<Inter
     }
     (found.trades, found.ticks, found.gaps, found.state) =
         (has("trades"), has("ticks"), has("gaps"), has("state"));
-    if !(found.trades || found.ticks || found.gaps) {
+    (found.tickers, found.orderbooks, found.candles) = (has("tickers"), has("orderbooks"), has("candles"));
+    let quotes = QuoteKind::ALL.iter().any(|&kind| found.handles(kind));
+    if !(found.trades || found.ticks || found.gaps || quotes) {
         return Err(LoadError::Export(interface("trades")));
     }
     Ok(found)

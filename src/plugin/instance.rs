@@ -10,7 +10,9 @@ use super::contract::{
 };
 use super::inspect::{Interfaces, interface};
 use super::limits::{Limits, Meter};
+use super::quotes::{CandleColumns, OrderbookColumns, TickerColumns};
 use super::{EPOCH_TICK, Fault, LoadError, Plugin};
+use crate::quote::{Quote, QuoteKind};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -79,6 +81,9 @@ pub struct Instance {
     limits: Limits,
     manifest: Manifest,
     on_trades: Option<TypedFunc<(Arc<Batch>,), (Outcome,)>>,
+    on_tickers: Option<Answer<(TickerColumns,)>>,
+    on_orderbooks: Option<Answer<(OrderbookColumns,)>>,
+    on_candles: Option<Answer<(CandleColumns,)>>,
     on_tick: Option<Answer<(u64, i64)>>,
     on_gap: Option<Answer<(GapNotice,)>>,
     learn_markets: TypedFunc<(u32, Vec<Arc<str>>), ()>,
@@ -105,12 +110,17 @@ impl Instance {
         let guest = linker(plugin)?
             .instantiate(&mut store, &plugin.component)
             .map_err(|e| LoadError::Start(sort(&e, &store, limits, START_DEADLINE)))?;
-        let Interfaces { trades, ticks, gaps, state, .. } = plugin.interfaces;
+        let Interfaces { trades, tickers, orderbooks, candles, ticks, gaps, state, .. } = plugin.interfaces;
         let init: TypedFunc<(Setup,), (Result<Manifest, Vec<ConfigFault>>,)> =
             func(&guest, &mut store, "lifecycle", "init")?;
         let restore_func = state.then(|| func(&guest, &mut store, "state", "restore")).transpose()?;
         let mut instance = Self {
             on_trades: trades.then(|| func(&guest, &mut store, "trades", "on-trades")).transpose()?,
+            on_tickers: tickers.then(|| func(&guest, &mut store, "tickers", "on-tickers")).transpose()?,
+            on_orderbooks: orderbooks
+                .then(|| func(&guest, &mut store, "orderbooks", "on-orderbooks"))
+                .transpose()?,
+            on_candles: candles.then(|| func(&guest, &mut store, "candles", "on-candles")).transpose()?,
             on_tick: ticks.then(|| func(&guest, &mut store, "ticks", "on-tick")).transpose()?,
             on_gap: gaps.then(|| func(&guest, &mut store, "gaps", "on-gap")).transpose()?,
             learn_markets: func(&guest, &mut store, "lifecycle", "learn-markets")?,
@@ -199,6 +209,52 @@ impl Instance {
             .and_then(|()| check_emissions(&outcome.emissions, len, &self.limits));
         self.condemn(checked)?;
         Ok(outcome)
+    }
+
+    /// Hands over quotes of one sort, with their offsets; those of another are left out.
+    ///
+    /// # Errors
+    /// As [`Instance::on_trades`].
+    pub fn on_quotes(
+        &mut self,
+        kind: QuoteKind,
+        quotes: &[(u64, Arc<Quote>)],
+    ) -> Result<Vec<Emission>, Fault> {
+        let emissions = match kind {
+            QuoteKind::Ticker => {
+                let Some(func) = self.on_tickers else { return Ok(Vec::new()) };
+                let mut columns = TickerColumns::default();
+                for (offset, quote) in quotes {
+                    if let Quote::Ticker(ticker) = &**quote {
+                        columns.push(*offset, ticker);
+                    }
+                }
+                self.enter(|store| func.call(store, (columns,)))?.0
+            }
+            QuoteKind::Orderbook => {
+                let Some(func) = self.on_orderbooks else { return Ok(Vec::new()) };
+                let mut columns = OrderbookColumns::default();
+                for (offset, quote) in quotes {
+                    if let Quote::Orderbook(book) = &**quote {
+                        columns.push(*offset, book);
+                    }
+                }
+                self.enter(|store| func.call(store, (columns,)))?.0
+            }
+            QuoteKind::Candle => {
+                let Some(func) = self.on_candles else { return Ok(Vec::new()) };
+                let mut columns = CandleColumns::default();
+                for (offset, quote) in quotes {
+                    if let Quote::Candle(candle) = &**quote {
+                        columns.push(*offset, candle);
+                    }
+                }
+                self.enter(|store| func.call(store, (columns,)))?.0
+            }
+        };
+        let checked = check_emissions(&emissions, quotes.len(), &self.limits);
+        self.condemn(checked)?;
+        Ok(emissions)
     }
 
     /// Tells the clock.

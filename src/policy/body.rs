@@ -76,6 +76,7 @@ struct Key<'a> {
 #[serde(rename_all = "snake_case")]
 enum Cause {
     Trade { sequential_id: u64, offset: u64 },
+    Quote { kind: &'static str, at: String, offset: u64 },
     Tick { at: String, offset: u64 },
 }
 
@@ -118,6 +119,9 @@ pub(super) fn canonical(facts: &Facts<'_>, id: &str, text: &str, template_error:
         values: Values(&raised.fields),
         trigger: match raised.trigger {
             Trigger::Trade { sequential_id, offset } => Cause::Trade { sequential_id, offset },
+            Trigger::Quote { kind, at_ms, offset } => {
+                Cause::Quote { kind: kind.as_str(), at: value::utc(at_ms), offset }
+            }
             Trigger::Tick { at_ms, offset } => Cause::Tick { at: value::utc(at_ms), offset },
         },
         suppressed_count: notice.suppressed,

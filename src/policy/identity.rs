@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! fingerprint  = blake3("tradehook.fingerprint.1",  plugin, rule, blake3(semantic), key)
-//! episode      = blake3("tradehook.episode.1",      fingerprint, at_ms, "trade" | "tick", sequential id | tick ms)
+//! episode      = blake3("tradehook.episode.1",      fingerprint, at_ms, "trade" | "tick" | "quote",
+//!                       sequential id | tick ms | offset of the quote)
 //! notification = blake3("tradehook.notification.1", episode, transition, channel, sequence)
 //! ```
 //!
 //! Every field is written as its length in bytes (u64, little-endian) and then its bytes, so that
 //! no two lists of fields read the same; integers are 8 bytes, little-endian. Offsets of the tape
-//! are left out: a trade that is fetched again after a crash may stand at another offset.
+//! are left out where the venue gives something better: a trade that is fetched again after a crash
+//! may stand at another offset. A quote has no id, and is never fetched again.
 
 use crate::alert::Trigger;
 
@@ -57,6 +59,7 @@ pub(super) fn fingerprint(plugin: &str, rule: &str, semantic: &str, key: &str) -
 pub(super) fn episode(fingerprint: &Fingerprint, at_ms: i64, trigger: Trigger) -> Id {
     let (kind, number): (&[u8], [u8; 8]) = match trigger {
         Trigger::Trade { sequential_id, .. } => (b"trade", sequential_id.to_le_bytes()),
+        Trigger::Quote { offset, .. } => (b"quote", offset.to_le_bytes()),
         Trigger::Tick { at_ms, .. } => (b"tick", at_ms.to_le_bytes()),
     };
     hash(&[b"tradehook.episode.1", fingerprint, &at_ms.to_le_bytes(), kind, &number])

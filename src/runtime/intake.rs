@@ -5,6 +5,8 @@
 //!
 //! Keeps: [one-way] [time-enters-once] [decode-is-total]
 
+mod quotes;
+
 use super::spine::Spine;
 use crate::{
     feed::{Handler, SessionEvent, Verdict},
@@ -13,6 +15,7 @@ use crate::{
     trade::{Flags, Trade},
     upbit::{self, Event, Subscription, TradeEvent},
 };
+use quotes::Quotes;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -35,6 +38,7 @@ pub struct Intake {
     subscriptions: Subscriptions,
     ids: HashMap<Box<str>, MarketId>,
     pending: Vec<Trade>,
+    quotes: Quotes,
     refused: Option<Verdict>,
     logged_at_ms: i64,
 }
@@ -57,6 +61,7 @@ impl Intake {
             subscriptions,
             ids: HashMap::new(),
             pending: Vec::new(),
+            quotes: Quotes::default(),
             refused: None,
             logged_at_ms: 0,
         }
@@ -91,6 +96,10 @@ impl Intake {
             self.spine.trades(self.link, &self.pending);
             self.pending.clear();
         }
+        // Of sessions that carry the same markets one brings the quotes: they have no identity by
+        // which the copies could be told.
+        let (spine, link) = (&self.spine, self.link);
+        self.quotes.append(spine.tape(), spine.status(), || spine.leads(link));
     }
 
     /// Whether a line may be logged about a bad frame now.
@@ -135,6 +144,7 @@ impl Handler for Intake {
         let mut verdict = Verdict::Continue;
         upbit::decode(payload, received_at_ms, &mut |event| match event {
             Event::Trade(trade) => self.trade(&trade),
+            Event::Quote(quote) => self.quotes.take(quote, spine.tape(), spine.status()),
             Event::Up => {}
             Event::Ignored { kind } => {
                 intake.ignored.add(1);
@@ -145,7 +155,7 @@ impl Handler for Intake {
                 verdict = Verdict::Unreadable;
                 if self.may_log(received_at_ms) {
                     let head = String::from_utf8_lossy(payload.get(..200).unwrap_or(payload));
-                    warn!(%reason, frame = %crate::status::clean(&head), "a frame is not a trade");
+                    warn!(%reason, frame = %crate::status::clean(&head), "a frame is of no use");
                 }
             }
             Event::Error { name, message } => {

@@ -469,6 +469,7 @@ fn wanted(config: &Config, cause: GapCause) -> Wanted {
     let from = &config.feed;
     Wanted {
         markets: from.markets.clone(),
+        streams: from.streams.clone(),
         sockets: from.sockets,
         redundancy: from.redundancy,
         refresh_every: from.refresh_interval,

@@ -15,12 +15,13 @@ use crate::{
     entry::{Entry, Tick},
     market::Markets,
     pipeline::{Counts, Emitted, Pipeline, StartError},
+    quote::{Quote, Quotes},
     replay::{self, BadLines, Lines, Recording, received_at_ms},
     tape::{Next, Reader, Tape, TapeError},
     trade::{Flags, Trades},
     upbit::{self, Event},
 };
-use std::{fmt, path::Path};
+use std::{collections::VecDeque, fmt, path::Path};
 
 /// Lines that are decoded at a time.
 const READ_AHEAD: usize = 4096;
@@ -52,6 +53,8 @@ impl std::error::Error for ReplayError {}
 pub struct Summary {
     /// Trades that were fed.
     pub trades: u64,
+    /// Tickers, order books and candles that were fed.
+    pub quotes: u64,
     /// Other entries of the tape.
     pub entries: u64,
     /// Alerts that plugins raised, before any policy.
@@ -62,7 +65,7 @@ pub struct Summary {
     pub deliveries: u64,
     /// Entries that the recording has lost.
     pub lost: u64,
-    /// Lines that are no trades.
+    /// Lines that are neither trades nor quotes.
     pub bad_lines: BadLines,
     /// What each plugin did.
     pub plugins: Vec<(String, Counts)>,
@@ -88,15 +91,15 @@ pub enum Source {
         offset: u64,
         /// The clock of the recording.
         clock: Clock,
-        /// Trades that were read and stand behind a tick.
-        ahead: Trades,
+        /// What was read and stands behind a tick.
+        ahead: Box<Ahead>,
     },
     /// A tape.
     Tape {
         /// The tape.
         tape: Tape,
         /// Where it is read.
-        reader: Reader,
+        reader: Box<Reader>,
     },
 }
 
@@ -112,11 +115,11 @@ impl Source {
                 markets: Markets::default(),
                 offset: 0,
                 clock: Clock::default(),
-                ahead: Trades::default(),
+                ahead: Box::default(),
             }),
             Recording::Tape(path) => {
                 let tape = Tape::open_read_only(&path).map_err(ReplayError::Tape)?;
-                let reader = tape.reader(tape.start());
+                let reader = Box::new(tape.reader(tape.start()));
                 Ok(Self::Tape { tape, reader })
             }
         }
@@ -148,14 +151,22 @@ impl Source {
         match self {
             Self::Tape { reader, .. } => {
                 let next = reader.next(max, trades).map_err(ReplayError::Tape)?;
-                if next == Next::Trades {
-                    trades.flags.iter_mut().for_each(|flags| *flags |= Flags::REPLAY.0);
+                match next {
+                    Next::Trades => trades.flags.iter_mut().for_each(|flags| *flags |= Flags::REPLAY.0),
+                    Next::Quotes(mut quotes) => {
+                        for head in quotes.rows.iter_mut().map(Quote::head_mut) {
+                            head.flags = head.flags.with(Flags::REPLAY);
+                        }
+                        return Ok(Some(Next::Quotes(quotes)));
+                    }
+                    Next::Empty => return Ok(None),
+                    Next::Entry(..) | Next::Trimmed { .. } | Next::Damaged { .. } => {}
                 }
-                Ok((next != Next::Empty).then_some(next))
+                Ok(Some(next))
             }
             Self::Lines { lines, markets, offset, clock, ahead } => {
-                while clock.at >= ahead.len() {
-                    ahead.clear();
+                while clock.at >= ahead.trades.len() && ahead.quotes.is_empty() {
+                    ahead.trades.clear();
                     clock.at = 0;
                     let read = lines
                         .fill(READ_AHEAD, |line| decode(line, markets, ahead))
@@ -170,8 +181,36 @@ impl Source {
     }
 }
 
-/// The clock of a recording of trades: a tick at every whole second, as the live job writes them,
-/// before the first trade of that second.
+/// What was read of a recording and has not been fed.
+#[derive(Clone, Debug, Default)]
+pub struct Ahead {
+    trades: Trades,
+    /// Each with the number of the trade above that it stands before.
+    quotes: VecDeque<(usize, Quote)>,
+}
+
+impl Ahead {
+    /// When what comes next was traded or sent. `at` trades have been fed.
+    fn first_ms(&self, at: usize) -> Option<i64> {
+        match self.quotes.front() {
+            Some((before, quote)) if *before <= at => Some(quote.head().sent_at_ms),
+            _ => self.trades.traded_at_ms.get(at).copied(),
+        }
+    }
+
+    /// The quotes that come next, of the time before `tick_ms`.
+    fn take_quotes(&mut self, at: usize, max: usize, tick_ms: i64) -> Vec<Quote> {
+        let mut quotes = Vec::new();
+        let is_due = |(before, quote): &(usize, Quote)| *before <= at && quote.head().sent_at_ms < tick_ms;
+        while quotes.len() < max && self.quotes.front().is_some_and(is_due) {
+            quotes.extend(self.quotes.pop_front().map(|(_, quote)| quote));
+        }
+        quotes
+    }
+}
+
+/// The clock of a recording of trades and quotes: a tick at every whole second, as the live job writes them,
+/// before the first trade or quote of that second.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
     /// How many of the trades that were read ahead have been fed.
@@ -180,9 +219,9 @@ pub struct Clock {
 }
 
 impl Clock {
-    fn next(&mut self, ahead: &Trades, max: usize, offset: &mut u64, trades: &mut Trades) -> Next {
+    fn next(&mut self, ahead: &mut Ahead, max: usize, offset: &mut u64, trades: &mut Trades) -> Next {
         trades.clear();
-        let first_ms = ahead.traded_at_ms.get(self.at).copied().unwrap_or_default();
+        let first_ms = ahead.first_ms(self.at).unwrap_or_default();
         let next_second = first_ms - first_ms.rem_euclid(SECOND_MS) + SECOND_MS;
         let tick_ms = *self.next_tick_ms.get_or_insert(next_second);
         if first_ms >= tick_ms {
@@ -193,7 +232,16 @@ impl Clock {
             *offset += 1;
             return Next::Entry(*offset - 1, Entry::Tick(Tick { at_ms }));
         }
+        let quotes = ahead.take_quotes(self.at, max, tick_ms);
+        if !quotes.is_empty() {
+            let (first, count) = (*offset, quotes.len() as u64);
+            *offset += count;
+            return Next::Quotes(Quotes { first, count, rows: quotes });
+        }
+        let end = ahead.quotes.front().map_or(usize::MAX, |(before, _)| *before);
+        let ahead = &ahead.trades;
         while trades.len() < max
+            && self.at < end
             && ahead.traded_at_ms.get(self.at).is_some_and(|&at_ms| at_ms < tick_ms)
             && let Some(trade) = ahead.get(self.at)
         {
@@ -205,15 +253,22 @@ impl Clock {
     }
 }
 
-/// One line: its trades go to `trades`; what is not a trade is said.
-fn decode(line: &[u8], markets: &mut Markets, trades: &mut Trades) -> Result<(), String> {
+/// One line: its trades and quotes go to `ahead`; what is neither is said.
+fn decode(line: &[u8], markets: &mut Markets, ahead: &mut Ahead) -> Result<(), String> {
     let mut wrong = None;
     upbit::decode(line, 0, &mut |event| match event {
         Event::Trade(event) => {
             let (market, _) = markets.intern(&event.code);
             let mut trade = event.to_trade(market, Flags::REPLAY);
             trade.received_at_ms = received_at_ms(trade.traded_at_ms);
-            trades.push(0, &trade);
+            ahead.trades.push(0, &trade);
+        }
+        Event::Quote(event) => {
+            let (market, _) = markets.intern(&event.code);
+            let mut quote = event.to_quote(market, Flags::REPLAY);
+            let head = quote.head_mut();
+            head.received_at_ms = received_at_ms(head.sent_at_ms);
+            ahead.quotes.push_back((ahead.trades.len(), quote));
         }
         // A recording of a socket holds other frames too; they are not faults.
         Event::Ignored { .. } | Event::Up => {}
@@ -239,7 +294,7 @@ impl Replay {
     ///
     /// # Errors
     /// Every plugin that does not start.
-    pub fn start(groups: &[Group], source: Source, batch: usize) -> Result<Self, Vec<StartError>> {
+    pub fn start(groups: &[Group], mut source: Source, batch: usize) -> Result<Self, Vec<StartError>> {
         let (mut pipelines, mut errors) = (Vec::new(), Vec::new());
         for group in groups {
             match (group.start(None), Output::new(group)) {
@@ -251,6 +306,9 @@ impl Replay {
         }
         if !errors.is_empty() {
             return Err(errors);
+        }
+        if let Source::Tape { reader, .. } = &mut source {
+            reader.want_quotes(pipelines.iter().any(|(pipeline, _)| pipeline.wants_quotes()));
         }
         Ok(Self {
             source,
@@ -287,6 +345,7 @@ impl Replay {
         self.deliveries.clear();
         match &next {
             Next::Trades => self.summary.trades += self.trades.len() as u64,
+            Next::Quotes(quotes) => self.summary.quotes += quotes.count,
             Next::Trimmed { from, to } | Next::Damaged { from, to } => self.summary.lost += to - from,
             Next::Entry(..) => self.summary.entries += 1,
             Next::Empty => {}
@@ -347,6 +406,7 @@ fn feed(pipeline: &mut Pipeline, next: &Next, trades: &mut Trades, shared: bool,
             pipeline.trades(trades.clone(), out);
         }
         Next::Trades => *trades = pipeline.trades(std::mem::take(trades), out),
+        Next::Quotes(quotes) => pipeline.quotes(quotes.clone(), out),
         Next::Entry(offset, entry) => pipeline.entry(*offset, entry, out),
         Next::Trimmed { to, .. } | Next::Damaged { to, .. } => {
             let gap = crate::entry::Gap {

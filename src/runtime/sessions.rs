@@ -12,12 +12,13 @@ use super::{
     spine::Spine,
 };
 use crate::{
+    config,
     entry::GapCause,
     feed::{self, Connector, FeedConfig, Paced, Signals},
     market::glob_matches,
     rest::{Group, Rest},
     splice::Link,
-    upbit::{self, MARKETS_PATH, Subscription},
+    upbit::{self, MARKETS_PATH, Stream, Subscription},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,6 +46,8 @@ const NAMED: usize = 20;
 pub(super) struct Wanted {
     /// Codes and patterns.
     pub(super) markets: Vec<String>,
+    /// The other streams, of codes and patterns.
+    pub(super) streams: Vec<config::Stream>,
     pub(super) sockets: u16,
     pub(super) redundancy: u16,
     pub(super) refresh_every: Duration,
@@ -66,12 +69,14 @@ pub(super) async fn run<C>(
 ) where
     C: Connector + Clone + 'static,
 {
-    let patterns = wanted.markets.iter().any(|market| market.contains('*'));
+    let names = wanted.markets.iter().chain(wanted.streams.iter().flat_map(|stream| &stream.codes));
+    let patterns = names.into_iter().any(|market| market.contains('*'));
     let mut sessions = Sessions {
         shards: BTreeMap::new(),
         counts: vec![0; usize::from(wanted.sockets)],
         subscriptions: Subscriptions::default(),
         running: JoinSet::new(),
+        streams: Vec::new(),
         open: 0,
         door: Paced::new(connector),
         bans,
@@ -140,6 +145,8 @@ struct Sessions<C> {
     counts: Vec<usize>,
     subscriptions: Subscriptions,
     running: JoinSet<()>,
+    /// The other streams, resolved.
+    streams: Vec<Stream>,
     /// How many parts have sockets.
     open: u16,
     door: Paced<C>,
@@ -161,13 +168,22 @@ impl<C: Connector + Clone + 'static> Sessions<C> {
                 warn!(markets = unknown.join(" "), "the venue does not list these markets; they stay silent");
             }
         }
+        let listed: Vec<String> = listed.into_iter().flatten().cloned().collect();
+        let streams: Vec<Stream> = self
+            .wanted
+            .streams
+            .iter()
+            .map(|stream| Stream { kind: stream.kind.clone(), codes: stream.resolve(&listed) })
+            .collect();
+        let others = streams != self.streams;
+        self.streams = streams;
         let joined: Vec<String> =
             codes.iter().filter(|code| !self.shards.contains_key(*code)).cloned().collect();
         let left: Vec<String> = self.shards.keys().filter(|code| !codes.contains(*code)).cloned().collect();
-        if joined.is_empty() && left.is_empty() {
+        if joined.is_empty() && left.is_empty() && !others {
             return;
         }
-        let is_first = self.shards.is_empty();
+        let is_first = self.open == 0;
         for code in &left {
             if let Some(count) = self.shards.remove(code).and_then(|s| self.counts.get_mut(usize::from(s))) {
                 *count -= 1;
@@ -195,15 +211,28 @@ impl<C: Connector + Clone + 'static> Sessions<C> {
     fn ask_for_them(&self) {
         let mut subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
         subscriptions.resize(self.counts.len(), self.wanted.subscription.clone());
+        // A market's streams come over the socket of its trades, and over the first where there is none.
+        let shard_of = |code: &str| {
+            let market = code.split('.').next().unwrap_or(code);
+            usize::from(self.shards.get(market).copied().unwrap_or(0))
+        };
         for (shard, subscription) in subscriptions.iter_mut().enumerate() {
-            let mine = self.shards.iter().filter(|(_, of)| usize::from(**of) == shard);
-            subscription.trades = mine.map(|(code, _)| code.clone()).collect();
+            let mine = |code: &&String| shard_of(code) == shard;
+            subscription.trades = self.shards.keys().filter(mine).cloned().collect();
+            let stream = |of: &Stream| Stream {
+                kind: of.kind.clone(),
+                codes: of.codes.iter().filter(mine).cloned().collect(),
+            };
+            subscription.streams = self.streams.iter().map(stream).collect();
         }
     }
 
     /// A socket for every part that has markets and none yet.
     fn open(&mut self) {
-        while let Some(1..) = self.counts.get(usize::from(self.open)) {
+        let has_streams = self.streams.iter().any(|stream| !stream.codes.is_empty());
+        while self.counts.get(usize::from(self.open)).is_some_and(|&markets| markets > 0)
+            || (self.open == 0 && has_streams)
+        {
             for replica in 0..self.wanted.redundancy {
                 self.connect(Link { shard: self.open, replica });
             }

@@ -80,6 +80,10 @@ impl Spine {
         &self.status
     }
 
+    pub(super) fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
     /// The number of a market on the tape.
     pub(super) fn intern(&self, code: &str) -> Result<MarketId, TapeError> {
         self.tape.intern(code)
@@ -175,6 +179,11 @@ impl Spine {
     /// Whether another session that is up carries the same markets.
     pub(super) fn is_backed(&self, link: Link) -> bool {
         self.lock().splice.is_backed(link)
+    }
+
+    /// Whether of the sessions that carry the same markets this is the first that is up.
+    pub(super) fn leads(&self, link: Link) -> bool {
+        self.lock().splice.leads(link)
     }
 
     /// From now on `nudge` rings when the session is to do something.
@@ -368,7 +377,7 @@ fn remember(tape: &Tape, splice: &mut Splice) {
                     splice.remember(MarketId(market), id, at_ms);
                 }
             }
-            Next::Entry(..) | Next::Trimmed { .. } | Next::Damaged { .. } => {}
+            Next::Quotes(_) | Next::Entry(..) | Next::Trimmed { .. } | Next::Damaged { .. } => {}
         }
     }
     // What lies before the part that was read was on the tape as well.

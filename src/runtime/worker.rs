@@ -150,7 +150,7 @@ impl Loop {
             })
             .collect();
         Self {
-            reader: w.tape.reader(w.pipeline.next_offset()),
+            reader: reader(&w),
             // A call may take its deadline, and a failed batch some of them.
             heart: w.status.heart(&format!("pipeline {name}"), Duration::from_secs(30)),
             seen: w.status.pipeline(&name),
@@ -195,6 +195,11 @@ impl Loop {
                 self.clock_ms = self.trades.received_at_ms.last().copied().unwrap_or(self.clock_ms);
                 let batch = std::mem::take(&mut self.trades);
                 self.trades = self.w.pipeline.trades(batch, &mut self.emitted);
+            }
+            Next::Quotes(quotes) => {
+                self.learn();
+                self.clock_ms = quotes.rows.last().map_or(self.clock_ms, |q| q.head().received_at_ms);
+                self.w.pipeline.quotes(quotes, &mut self.emitted);
             }
             Next::Entry(offset, entry) => {
                 if let Entry::Tick(tick) = &entry {
@@ -387,12 +392,20 @@ impl Loop {
     }
 }
 
+/// A reader where the pipeline stands, that hands out what its plugins handle.
+fn reader(w: &Worker) -> Reader {
+    let mut reader = w.tape.reader(w.pipeline.next_offset());
+    reader.want_quotes(w.pipeline.wants_quotes());
+    reader
+}
+
 fn show_plugin(plugin: &PluginStatus, before: &mut Counts, now: &Counts, at_ms: i64) {
     if before == now {
         return;
     }
     plugin.calls.set(now.calls);
     plugin.trades.set(now.trades);
+    plugin.quotes.set(now.quotes);
     plugin.forwarded.set(now.forwarded);
     plugin.alerts.set(now.alerts);
     plugin.records.set(now.records);

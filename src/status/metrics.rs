@@ -153,6 +153,10 @@ pub static METRICS: &[Metric] = metrics! {
         |s, out| out.int(&[], s.intake.frame_bytes);
     Counter "trades" "" [] "Trades put on the tape.",
         |s, out| out.int(&[], s.intake.trades);
+    Counter "quotes" "" ["stream"] "Tickers, order books and candles put on the tape.",
+        |s, out| out.reasons(&[], &s.intake.quotes);
+    Counter "dropped_values" "" [] "Quotes of which a value has more digits than can be held, and is absent.",
+        |s, out| out.int(&[], s.intake.dropped_values);
     Counter "duplicate_trades" "" [] "Trades dropped because they had been seen before.",
         |s, out| out.int(&[], s.intake.duplicates);
     Counter "backfilled_trades" "" [] "Trades fetched over REST after a loss.",
@@ -217,6 +221,8 @@ pub static METRICS: &[Metric] = metrics! {
         };
     Counter "plugin_trades" "" ["plugin"] "Trades handed to the plugin.",
         |s, out| for p in &s.plugins { out.int(&[&p.name], p.trades) };
+    Counter "plugin_quotes" "" ["plugin"] "Tickers, order books and candles handed to the plugin.",
+        |s, out| for p in &s.plugins { out.int(&[&p.name], p.quotes) };
     Counter "plugin_forwarded_trades" "" ["plugin"] "Trades that the plugin let flow on.",
         |s, out| for p in &s.plugins { out.int(&[&p.name], p.forwarded) };
     Counter "plugin_alerts" "" ["plugin"] "Alerts that the plugin emitted.",
@@ -340,6 +346,7 @@ mod tests {
         status.feed().frame_at(5);
         status.feed().pong_at(6);
         status.intake().invalid.add("price", 2);
+        status.intake().quotes.add("ticker", 3);
         for filled in [true, false] {
             let gap = Gap { from_ms: 1, to_ms: 2, cause: GapCause::SessionLost, markets: vec![], filled };
             status.intake().note_gap(&gap);

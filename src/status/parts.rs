@@ -26,6 +26,10 @@ pub struct IntakeStatus {
     pub frame_bytes: Count,
     /// Trades put on the tape; [`super::Status::note_trades`] counts them.
     pub trades: Count,
+    /// Tickers, books and candles put on the tape, by their sort.
+    pub quotes: Tally,
+    /// Quotes of which a value could not be held exactly, and is absent.
+    pub dropped_values: Count,
     /// Trades that had been seen before, and were dropped.
     pub duplicates: Count,
     /// Trades fetched over REST after a loss.
@@ -100,6 +104,8 @@ impl IntakeStatus {
             frames: self.frames.get(),
             frame_bytes: self.frame_bytes.get(),
             trades: self.trades.get(),
+            quotes: self.quotes.get(),
+            dropped_values: self.dropped_values.get(),
             duplicates: self.duplicates.get(),
             backfilled: self.backfilled.get(),
             ignored: self.ignored.get(),
@@ -256,6 +262,8 @@ impl PluginState {
 pub struct PluginStatus {
     /// Trades handed to it.
     pub trades: Count,
+    /// Tickers, books and candles handed to it.
+    pub quotes: Count,
     /// Calls into it.
     pub calls: Count,
     /// Time spent in those calls, ns.
@@ -304,6 +312,7 @@ impl PluginStatus {
             name: name.to_owned(),
             state,
             trades: self.trades.get(),
+            quotes: self.quotes.get(),
             calls: self.calls.get(),
             call_ns: self.call_ns.get(),
             call_ns_max: self.call_ns_max.get(),

@@ -85,6 +85,10 @@ pub struct IntakeSnapshot {
     pub frame_bytes: u64,
     /// Trades put on the tape.
     pub trades: u64,
+    /// Tickers, books and candles put on the tape, by their sort.
+    pub quotes: ByReason,
+    /// Quotes of which a value could not be held.
+    pub dropped_values: u64,
     /// Trades dropped because they had been seen before.
     pub duplicates: u64,
     /// Trades fetched over REST after a loss.
@@ -175,6 +179,8 @@ pub struct PluginSnapshot {
     pub state: PluginState,
     /// Trades handed to it.
     pub trades: u64,
+    /// Tickers, books and candles handed to it.
+    pub quotes: u64,
     /// Calls into it.
     pub calls: u64,
     /// Time spent in those calls, ns.

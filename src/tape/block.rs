@@ -12,7 +12,7 @@
 //! | 12–14, 15 | count of entries, kind |
 //! | 16–23 | offset of the first entry |
 
-use super::row::ROW;
+use super::{quotes, row::ROW};
 use crate::entry::Entry;
 
 /// Bytes of a head.
@@ -44,11 +44,13 @@ pub(super) enum Kind {
     Gap = 4,
     /// A control, as JSON.
     Control = 5,
+    /// Tickers, books and candles; since version 2 of the format.
+    Quotes = 6,
 }
 
 impl Kind {
     fn from_u8(value: u8) -> Option<Self> {
-        [Self::Trades, Self::Market, Self::Tick, Self::Gap, Self::Control]
+        [Self::Trades, Self::Market, Self::Tick, Self::Gap, Self::Control, Self::Quotes]
             .into_iter()
             .find(|kind| *kind as u8 == value)
     }
@@ -117,6 +119,7 @@ fn is_possible(head: &Head) -> bool {
             let rows = head.count as usize;
             (1..=MAX_ROWS).contains(&rows) && head.len == rows * ROW
         }
+        Kind::Quotes => (1..=quotes::MAX_QUOTES).contains(&(head.count as usize)),
         Kind::Market => head.count == 0,
         Kind::Tick | Kind::Gap | Kind::Control => head.count == 1,
     };
@@ -130,10 +133,10 @@ fn checksum(head: &[u8], payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The kind and payload of an entry that is no trade; `None` for a trade.
+/// The kind and payload of an entry that is no trade and no quote; `None` for those.
 pub(super) fn encode_entry(entry: &Entry) -> Option<(Kind, Vec<u8>)> {
     let (kind, json) = match entry {
-        Entry::Trade(_) => return None,
+        Entry::Trade(_) | Entry::Quote(_) => return None,
         Entry::Tick(tick) => (Kind::Tick, serde_json::to_vec(tick)),
         Entry::Gap(gap) => (Kind::Gap, serde_json::to_vec(gap)),
         Entry::Control(control) => (Kind::Control, serde_json::to_vec(control)),
@@ -141,10 +144,10 @@ pub(super) fn encode_entry(entry: &Entry) -> Option<(Kind, Vec<u8>)> {
     Some((kind, json.ok()?))
 }
 
-/// The entry of a block that is neither trades nor a market; `None` when the payload is not one.
+/// The entry of a block that holds one; `None` when the payload is not what its kind says.
 pub(super) fn decode_entry(kind: Kind, payload: &[u8]) -> Option<Entry> {
     match kind {
-        Kind::Trades | Kind::Market => None,
+        Kind::Trades | Kind::Market | Kind::Quotes => None,
         Kind::Tick => serde_json::from_slice(payload).ok().map(Entry::Tick),
         Kind::Gap => serde_json::from_slice(payload).ok().map(Entry::Gap),
         Kind::Control => serde_json::from_slice(payload).ok().map(Entry::Control),

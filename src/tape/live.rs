@@ -1,7 +1,8 @@
 //! The newest part of the tape, in memory: what live readers read, and all there is of a tape
 //! without a directory.
 //!
-//! Owns a bounded run of entries without holes. Trades are gathered into blocks that never change
+//! Owns a bounded run of entries without holes. Trades and quotes are kept in the form they have in a
+//! segment, so that one decoder serves both. Trades are gathered into blocks that never change
 //! once they are full, so that a reader takes a handle and copies outside the lock; only rows of
 //! the one open block are copied under it, and they are few.
 //!
@@ -29,6 +30,8 @@ pub(super) struct Sealed {
 pub(super) enum Body {
     /// Trades.
     Rows(Vec<Row>),
+    /// Quotes as they stand in a block, and how many.
+    Quotes(Box<[u8]>, u64),
     /// Anything else.
     Entry(Entry),
 }
@@ -38,6 +41,7 @@ impl Sealed {
         BLOCK_WEIGHT
             + match &self.body {
                 Body::Rows(rows) => rows.capacity() * ROW,
+                Body::Quotes(payload, _) => payload.len(),
                 Body::Entry(Entry::Gap(gap)) => gap.markets.len() * 4,
                 Body::Entry(_) => 0,
             }
@@ -111,6 +115,13 @@ impl Live {
         let first = self.end;
         self.end += 1;
         self.keep(Sealed { first, body: Body::Entry(entry) });
+    }
+
+    pub(super) fn push_quotes(&mut self, payload: &[u8], count: u64) {
+        self.seal();
+        let first = self.end;
+        self.end += count;
+        self.keep(Sealed { first, body: Body::Quotes(payload.into(), count) });
     }
 
     /// What stands at `offset`. Of an open block at most `max` rows are copied into `rows`.

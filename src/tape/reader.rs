@@ -10,11 +10,15 @@ use super::{
     Shared, State, TapeError,
     block::{self, Kind},
     live::{self, Body},
-    lock,
+    lock, quotes,
     row::{self, Row},
     scan::{Found, Scanner},
 };
-use crate::{entry::Entry, trade::Trades};
+use crate::{
+    entry::Entry,
+    quote::{Quote, Quotes},
+    trade::Trades,
+};
 use std::{
     fs::File,
     io,
@@ -28,6 +32,8 @@ use std::{
 pub enum Next {
     /// The columns are filled: at least one trade, consecutive, at most as many as asked for.
     Trades,
+    /// At least one ticker, book or candle, consecutive, at most as many as asked for.
+    Quotes(Quotes),
     /// A tick, a gap or a control, and its offset.
     Entry(u64, Entry),
     /// The end of the tape for the present.
@@ -56,6 +62,7 @@ pub struct Reader {
     at: u64,
     disk: Option<Disk>,
     rows: Vec<Row>,
+    wants_quotes: bool,
 }
 
 /// A segment being read.
@@ -72,6 +79,7 @@ struct Disk {
 /// What a segment has at a position.
 enum Read {
     Trades(u64),
+    Quotes(u64, Vec<Quote>),
     Entry(Entry),
     /// Nothing; the next block of the segment, if any, begins there.
     Hole(Option<u64>),
@@ -79,7 +87,7 @@ enum Read {
 
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>, at: u64) -> Self {
-        Self { shared, at, disk: None, rows: Vec::new() }
+        Self { shared, at, disk: None, rows: Vec::new(), wants_quotes: true }
     }
 
     /// The offset of the next entry.
@@ -94,13 +102,19 @@ impl Reader {
         self.disk = None;
     }
 
+    /// Whether quotes are to be handed out (they are, unless this says otherwise) or only told
+    /// where they stand: [`Quotes::rows`] stays empty, and passing over them costs next to nothing.
+    pub fn want_quotes(&mut self, wanted: bool) {
+        self.wants_quotes = wanted;
+    }
+
     /// How many entries this reader is behind.
     #[must_use]
     pub fn lag(&self) -> u64 {
         lock(&self.shared.state).live.end().saturating_sub(self.at)
     }
 
-    /// Reads on: whatever is there, at most `max` trades (0 counts as 1), never waiting. The
+    /// Reads on: whatever is there, at most `max` trades or quotes (0 counts as 1), never waiting. The
     /// columns are cleared first; they hold something after [`Next::Trades`] only.
     ///
     /// # Errors
@@ -110,11 +124,12 @@ impl Reader {
         trades.clear();
         let max = max.max(1);
         while trades.len() < max {
-            match self.step(max - trades.len(), trades) {
+            match self.step(max - trades.len(), if trades.is_empty() { max } else { 0 }, trades) {
                 Ok(None) => {}
                 _ if !trades.is_empty() => break,
                 Ok(Some(next)) => {
                     match next {
+                        Next::Quotes(quotes) => return Ok(Next::Quotes(self.more_quotes(quotes, max))),
                         Next::Entry(..) => self.at += 1,
                         Next::Trimmed { to, .. } | Next::Damaged { to, .. } => self.at = to,
                         Next::Trades | Next::Empty => {}
@@ -125,6 +140,21 @@ impl Reader {
             }
         }
         Ok(Next::Trades)
+    }
+
+    /// Goes behind `quotes`, and takes those that follow as long as nothing else stands between.
+    fn more_quotes(&mut self, mut quotes: Quotes, max: usize) -> Quotes {
+        self.at += quotes.count;
+        let max = max as u64;
+        while quotes.count < max {
+            // Room for no trades: where one stands, nothing moves.
+            let left = usize::try_from(max - quotes.count).unwrap_or(usize::MAX);
+            let Ok(Some(Next::Quotes(more))) = self.step(0, left, &mut Trades::default()) else { break };
+            self.at += more.count;
+            quotes.count += more.count;
+            quotes.rows.extend(more.rows);
+        }
+        quotes
     }
 
     /// Parks the thread until there is something to read: true; or until the time is up or the
@@ -150,13 +180,22 @@ impl Reader {
     }
 
     /// Appends to the columns and moves (`None`), or tells what stands here and does not move.
-    fn step(&mut self, left: usize, trades: &mut Trades) -> Result<Option<Next>, TapeError> {
+    fn step(
+        &mut self,
+        left: usize,
+        quotes_left: usize,
+        trades: &mut Trades,
+    ) -> Result<Option<Next>, TapeError> {
+        let wanted = Wanted { trades: left, quotes: quotes_left, decoded: self.wants_quotes };
         let mut hole = None;
         if let Some(disk) = self.disk.as_mut().filter(|disk| self.at < disk.written) {
-            match disk.read(self.at, left, trades).map_err(TapeError::io("read", &disk.path))? {
+            match disk.read(self.at, wanted, trades).map_err(TapeError::io("read", &disk.path))? {
                 Read::Trades(count) => {
                     self.at += count;
                     return Ok(None);
+                }
+                Read::Quotes(count, rows) => {
+                    return Ok(Some(Next::Quotes(Quotes { first: self.at, count, rows })));
                 }
                 Read::Entry(entry) => return Ok(Some(Next::Entry(self.at, entry))),
                 Read::Hole(next) => hole = Some(next),
@@ -172,24 +211,31 @@ impl Reader {
             found => {
                 drop(state);
                 self.disk = None;
-                Ok(self.take_from_memory(&found, left, trades))
+                Ok(self.take_from_memory(&found, wanted, trades))
             }
         }
     }
 
-    fn take_from_memory(&mut self, found: &live::Found, left: usize, trades: &mut Trades) -> Option<Next> {
+    fn take_from_memory(&mut self, found: &live::Found, wanted: Wanted, trades: &mut Trades) -> Option<Next> {
+        let first = self.at;
         let rows = match found {
             live::Found::Absent => return None,
             live::Found::Copied => self.rows.as_slice(),
             live::Found::Block(block) => match &block.body {
-                Body::Entry(entry) => return Some(Next::Entry(self.at, entry.clone())),
+                Body::Entry(entry) => return Some(Next::Entry(first, entry.clone())),
+                Body::Quotes(payload, count) => {
+                    return Some(match wanted.take(payload, first - block.first, *count) {
+                        Some((count, rows)) => Next::Quotes(Quotes { first, count, rows }),
+                        None => Next::Damaged { from: first, to: block.first + count },
+                    });
+                }
                 Body::Rows(rows) => {
                     let skip = usize::try_from(self.at - block.first).unwrap_or(usize::MAX);
                     rows.get(skip..).unwrap_or(&[])
                 }
             },
         };
-        let rows = &rows[..rows.len().min(left)];
+        let rows = &rows[..rows.len().min(wanted.trades)];
         row::decode(self.at, rows, trades);
         self.at += rows.len() as u64;
         None
@@ -232,7 +278,7 @@ impl Reader {
 }
 
 impl Disk {
-    fn read(&mut self, at: u64, left: usize, trades: &mut Trades) -> io::Result<Read> {
+    fn read(&mut self, at: u64, wanted: Wanted, trades: &mut Trades) -> io::Result<Read> {
         loop {
             if let Some(found) = &self.block {
                 let head = found.head;
@@ -240,7 +286,7 @@ impl Disk {
                     return Ok(Read::Hole(Some(head.first)));
                 }
                 if at < head.first + u64::from(head.count)
-                    && let Some(read) = serve(found, self.scanner.payload(found), at, left, trades)
+                    && let Some(read) = serve(found, self.scanner.payload(found), at, wanted, trades)
                 {
                     return Ok(read);
                 }
@@ -259,17 +305,42 @@ fn is_readable(found: &Found, payload: &[u8]) -> bool {
     match found.head.kind {
         Kind::Market => false,
         Kind::Trades => row::are_sound(payload.as_chunks().0),
+        Kind::Quotes => quotes::count(payload) == Some(found.head.count as usize),
         Kind::Tick | Kind::Gap | Kind::Control => true,
     }
 }
 
-fn serve(found: &Found, payload: &[u8], at: u64, left: usize, trades: &mut Trades) -> Option<Read> {
+/// How much a reader wants at most, and in which form.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    trades: usize,
+    quotes: usize,
+    decoded: bool,
+}
+
+impl Wanted {
+    /// Of the `count` quotes of a block, those behind the first `skip`: how many, and they.
+    fn take(self, payload: &[u8], skip: u64, count: u64) -> Option<(u64, Vec<Quote>)> {
+        let count = count.saturating_sub(skip).min(self.quotes as u64);
+        if !self.decoded {
+            return Some((count, Vec::new()));
+        }
+        let (skip, max) = (usize::try_from(skip).ok()?, usize::try_from(count).ok()?);
+        Some((count, quotes::decode(payload, skip, max)?))
+    }
+}
+
+fn serve(found: &Found, payload: &[u8], at: u64, wanted: Wanted, trades: &mut Trades) -> Option<Read> {
+    if found.head.kind == Kind::Quotes {
+        let taken = wanted.take(payload, at - found.head.first, u64::from(found.head.count));
+        return taken.map(|(count, rows)| Read::Quotes(count, rows));
+    }
     if found.head.kind != Kind::Trades {
         return block::decode_entry(found.head.kind, payload).map(Read::Entry);
     }
     let skip = usize::try_from(at - found.head.first).unwrap_or(usize::MAX);
     let rows: &[Row] = payload.as_chunks().0.get(skip..)?;
-    let rows = &rows[..rows.len().min(left)];
+    let rows = &rows[..rows.len().min(wanted.trades)];
     row::decode(at, rows, trades);
     Some(Read::Trades(rows.len() as u64))
 }

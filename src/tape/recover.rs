@@ -8,10 +8,10 @@
 //! Keeps: [loss-is-said] [bounded]
 
 use super::{
-    MAX_MARKETS, Recovered, TapeError,
+    FORMAT_VERSION, MAX_MARKETS, Recovered, TapeError,
     block::{self, Kind},
     disk::Open,
-    row,
+    quotes, row,
     scan::{Found, Scanner},
     segment::{self, Header, Segment},
 };
@@ -89,7 +89,8 @@ pub(super) fn recover(paths: &[PathBuf], repair: bool) -> Result<State, TapeErro
         state.end = header.base;
         state.newest_ms = header.before_ms;
         let good_end = scan(path, header.len, &mut state)?;
-        finish(path, &header, good_end, repair && damaged.is_empty(), &mut state)?;
+        let append = repair && damaged.is_empty() && header.version == FORMAT_VERSION;
+        finish(path, &header, good_end, append, &mut state)?;
     }
     for path in damaged {
         // Its entries are lost, but their offsets and market numbers must not be given out again.
@@ -145,6 +146,14 @@ fn take(found: &Found, payload: &[u8], state: &mut State) {
             fill_markets(highest.map_or(0, |market| u64::from(market) + 1), state);
             if let Some(last) = rows.last() {
                 state.newest_ms = row::received_at_ms(last);
+            }
+        }
+        Kind::Quotes => {
+            let quotes = quotes::decode(payload, 0, quotes::MAX_QUOTES).unwrap_or_default();
+            let highest = quotes.iter().map(|quote| quote.head().market.0).max();
+            fill_markets(highest.map_or(0, |market| u64::from(market) + 1), state);
+            if let Some(last) = quotes.last() {
+                state.newest_ms = last.head().received_at_ms;
             }
         }
         kind => {

@@ -7,7 +7,7 @@
 //! entry before (8) · count of markets (4) · per market: length (1), code · CRC-32 of it all (4);
 //! little endian.
 
-use super::{FORMAT_VERSION, MAX_MARKETS, TapeError};
+use super::{FORMAT_VERSION, MAX_MARKETS, OLDEST_VERSION, TapeError};
 use crate::market::{MAX_CODE_LEN, Markets};
 use std::{
     fs::File,
@@ -27,6 +27,7 @@ const MARK_EVERY: u64 = 1 << 20;
 /// What the head of a segment says.
 #[derive(Clone, Debug)]
 pub(super) struct Header {
+    pub(super) version: u32,
     pub(super) id: [u8; 16],
     pub(super) base: u64,
     /// The time of the newest entry before this segment; `i64::MIN` when there was none.
@@ -121,7 +122,7 @@ pub(super) fn read_header(path: &Path) -> Result<Header, TapeError> {
     }
     let mut fields = Fields(fixed.get(MAGIC.len()..).unwrap_or(&[]));
     let version = fields.u32().ok_or_else(|| bad("its head is cut off"))?;
-    if version != FORMAT_VERSION {
+    if !(OLDEST_VERSION..=FORMAT_VERSION).contains(&version) {
         return Err(TapeError::Version { file: path.to_owned(), found: version, known: FORMAT_VERSION });
     }
     let len = fields.u32().ok_or_else(|| bad("its head is cut off"))? as usize;
@@ -137,10 +138,10 @@ pub(super) fn read_header(path: &Path) -> Result<Header, TapeError> {
     if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
         return Err(bad("the checksum of its head is wrong"));
     }
-    decode_header(body).ok_or_else(|| bad("its head makes no sense"))
+    decode_header(version, body).ok_or_else(|| bad("its head makes no sense"))
 }
 
-fn decode_header(body: &[u8]) -> Option<Header> {
+fn decode_header(version: u32, body: &[u8]) -> Option<Header> {
     let mut fields = Fields(body.get(16..)?);
     let id = fields.take()?;
     let base = u64::from_le_bytes(fields.take()?);
@@ -155,7 +156,7 @@ fn decode_header(body: &[u8]) -> Option<Header> {
             return None;
         }
     }
-    Some(Header { id, base, before_ms, markets, len: body.len() as u64 + 4 })
+    Some(Header { version, id, base, before_ms, markets, len: body.len() as u64 + 4 })
 }
 
 struct Fields<'a>(&'a [u8]);

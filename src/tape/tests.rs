@@ -9,6 +9,7 @@ use super::{Next, Reader, Tape, TapeConfig, testing};
 use crate::{
     entry::{Control, Entry, Gap, GapCause, Tick},
     market::MarketId,
+    quote::Quote,
     trade::{Trade, Trades},
 };
 use std::ops::Range;
@@ -33,6 +34,12 @@ fn read_all(reader: &mut Reader, max: usize) -> Vec<Seen> {
                 for index in 0..trades.len() {
                     seen.push(Seen::Trade(trades.offset[index], trades.get(index).unwrap()));
                 }
+            }
+            Next::Quotes(quotes) => {
+                assert!((1..=max as u64).contains(&quotes.count), "{} quotes of {max}", quotes.count);
+                assert_eq!(quotes.rows.len() as u64, quotes.count);
+                let quotes = (quotes.first..).zip(quotes.rows);
+                seen.extend(quotes.map(|(offset, quote)| Seen::Entry(offset, Entry::Quote(quote))));
             }
             Next::Entry(offset, entry) => seen.push(Seen::Entry(offset, entry)),
             Next::Trimmed { from, to } => seen.push(Seen::Trimmed(from..to)),
@@ -73,7 +80,16 @@ fn append_mix(tape: &Tape, rng: &mut fastrand::Rng, count: u64) -> Vec<Seen> {
             0 => tick(at),
             1 => gap(at),
             2 => Entry::Control(Control::Reload),
-            3..10 => Entry::Trade(testing::trade(at)),
+            3 => Entry::Quote(testing::quote(at)),
+            4..8 => {
+                let end = (at + rng.u64(1..40)).min(goal);
+                let quotes: Vec<Quote> = (at..end).map(testing::quote).collect();
+                assert_eq!(tape.append_quotes(&quotes).unwrap(), at..end);
+                let seen = |(offset, quote)| Seen::Entry(offset, Entry::Quote(quote));
+                expected.extend((at..).zip(quotes).map(seen));
+                continue;
+            }
+            8..12 => Entry::Trade(testing::trade(at)),
             _ => {
                 let end = (at + rng.u64(1..90)).min(goal);
                 let trades: Vec<_> = (at..end).map(testing::trade).collect();

@@ -10,12 +10,13 @@ use super::{
     block::{self, Kind},
     disk::{Append, Disk},
     live::Live,
-    lock,
+    lock, quotes,
     row::{self, Row},
 };
 use crate::{
     entry::Entry,
     market::{MAX_CODE_LEN, MarketId},
+    quote::Quote,
     trade::Trade,
 };
 use std::{io, ops::Range, sync::Arc};
@@ -97,6 +98,44 @@ impl Writer {
         let rows = std::mem::take(&mut self.rows);
         let offsets = self.show(trades.len() as u64, stored.1, shared, |live| live.push_rows(&rows));
         self.rows = rows;
+        self.say(stored.0, offsets)
+    }
+
+    pub(super) fn append_quotes(
+        &mut self,
+        quotes: &[Quote],
+        shared: &Shared,
+    ) -> Result<Range<u64>, TapeError> {
+        self.writable()?;
+        let Some(last) = quotes.last() else { return Ok(self.next..self.next) };
+        let known = |quote: &&Quote| (quote.head().market.0 as usize) < self.markets;
+        if let Some(unknown) = quotes.iter().find(|quote| !known(quote)) {
+            return Err(TapeError::UnknownMarket { market: unknown.head().market });
+        }
+        self.bytes.clear();
+        let mut parts: Vec<(Vec<u8>, u64)> = Vec::new();
+        for quote in quotes {
+            let full = |(payload, count): &(Vec<u8>, u64)| {
+                payload.len() >= quotes::FULL_BYTES || *count >= quotes::MAX_QUOTES as u64
+            };
+            if parts.last().is_none_or(full) {
+                parts.push((Vec::new(), 0));
+            }
+            if let Some((payload, count)) = parts.last_mut() {
+                quotes::encode(quote, payload);
+                *count += 1;
+            }
+        }
+        let mut first = self.next;
+        for (payload, count) in &parts {
+            block::encode(&mut self.bytes, Kind::Quotes, *count as u32, first, payload);
+            first += count;
+        }
+        let count = quotes.len() as u64;
+        let stored = self.put(count, last.head().received_at_ms, shared);
+        let offsets = self.show(count, stored.1, shared, |live| {
+            parts.iter().for_each(|(payload, count)| live.push_quotes(payload, *count));
+        });
         self.say(stored.0, offsets)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     market::MarketId,
+    quote::Quote,
     trade::{Flags, Side, Trade},
 };
 use std::{borrow::Cow, fmt};
@@ -12,7 +13,9 @@ use tradehook_decimal::Decimal;
 pub enum Event<'a> {
     /// An execution.
     Trade(TradeEvent<'a>),
-    /// Something else that is in order: another stream's type (`ticker`, `candle.1m`), the name of
+    /// A ticker, an order book or a candle.
+    Quote(QuoteEvent<'a>),
+    /// Something else that is in order: another stream's type (`myOrder`), the name of
     /// a method that is answered, or a type that is not known here.
     Ignored {
         /// The venue's word for it; empty where it gives none.
@@ -28,7 +31,7 @@ pub enum Event<'a> {
         /// The venue's text, in Korean or English.
         message: Cow<'a, str>,
     },
-    /// Not a frame, or a trade that lacks something; it is to be counted and skipped.
+    /// Not a frame, or a trade or quote that lacks something; it is to be counted and skipped.
     Invalid {
         /// What is wrong with it.
         reason: Reason,
@@ -67,6 +70,28 @@ pub struct TradeEvent<'a> {
     pub dropped: bool,
 }
 
+/// A ticker, an order book or a candle as the venue sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuoteEvent<'a> {
+    /// The market code.
+    pub code: Cow<'a, str>,
+    /// What was said. Its market has no number yet: [`QuoteEvent::to_quote`] gives it one.
+    pub quote: Quote,
+    /// Whether one of the optional values was there and could not be held, and is absent for that.
+    pub dropped: bool,
+}
+
+impl QuoteEvent<'_> {
+    /// The noun, with the market's number and `flags` besides its own.
+    #[must_use]
+    pub fn to_quote(self, market: MarketId, flags: Flags) -> Quote {
+        let mut quote = self.quote;
+        let head = quote.head_mut();
+        (head.market, head.flags) = (market, head.flags.with(flags));
+        quote
+    }
+}
+
 impl TradeEvent<'_> {
     /// The noun, with the market's number; `flags` gain [`Flags::SNAPSHOT`] where it is one.
     #[must_use]
@@ -97,16 +122,16 @@ pub enum Reason {
     Syntax,
     /// JSON, but not an object.
     NotAnObject,
-    /// A trade without this.
+    /// An event without this.
     Missing(Field),
-    /// A trade in which this is of another type, or no word or number that is known.
+    /// An event in which this is of another type, or no word or number that is known.
     Malformed(Field),
-    /// A trade in which this is a number that cannot be: not positive, more digits than can be
-    /// held without rounding, a time outside 2010 to 2100.
+    /// An event in which this is a number that cannot be: not positive, more digits than can be
+    /// held without rounding, a time outside 2010 to 2100; or a list of too many.
     OutOfRange(Field),
 }
 
-/// A part of a trade that it cannot do without.
+/// A part of an event that it cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
     /// `type`
@@ -123,6 +148,18 @@ pub enum Field {
     SequentialId,
     /// `trade_timestamp`; `timestamp` on REST
     TradedAt,
+    /// `timestamp` of a quote
+    SentAt,
+    /// `opening_price`
+    Open,
+    /// `high_price`
+    High,
+    /// `low_price`
+    Low,
+    /// `candle_date_time_utc`
+    OpenedAt,
+    /// `orderbook_units`
+    Units,
 }
 
 impl Reason {
@@ -153,6 +190,12 @@ impl Field {
             Self::Volume => "trade_volume",
             Self::SequentialId => "sequential_id",
             Self::TradedAt => "trade_timestamp",
+            Self::SentAt => "timestamp",
+            Self::Open => "opening_price",
+            Self::High => "high_price",
+            Self::Low => "low_price",
+            Self::OpenedAt => "candle_date_time_utc",
+            Self::Units => "orderbook_units",
         }
     }
 }
@@ -163,9 +206,9 @@ impl fmt::Display for Reason {
             Self::Utf8 => f.write_str("not UTF-8"),
             Self::Syntax => f.write_str("not JSON"),
             Self::NotAnObject => f.write_str("not a JSON object"),
-            Self::Missing(field) => write!(f, "a trade without `{}`", field.as_str()),
-            Self::Malformed(field) => write!(f, "a trade with a `{}` of no known form", field.as_str()),
-            Self::OutOfRange(field) => write!(f, "a trade with a `{}` out of range", field.as_str()),
+            Self::Missing(field) => write!(f, "an event without `{}`", field.as_str()),
+            Self::Malformed(field) => write!(f, "an event with a `{}` of no known form", field.as_str()),
+            Self::OutOfRange(field) => write!(f, "an event with a `{}` out of range", field.as_str()),
         }
     }
 }

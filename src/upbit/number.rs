@@ -7,7 +7,7 @@
 //! Keeps: [numbers-survive] [decode-is-total]
 
 use super::event::{Field, Reason};
-use tradehook_decimal::{Decimal, DecimalError};
+use tradehook_decimal::{Decimal, DecimalError, Wide};
 
 /// 2010-01-01 and 2100-01-01 in seconds since the Unix epoch: no trade of the venue is older, and
 /// within them seconds, milliseconds and microseconds cannot be mistaken for one another.
@@ -156,6 +156,30 @@ pub(super) fn read_decimal(text: &str, field: Field) -> Result<Decimal, Reason> 
         DecimalError::Syntax(_) => Reason::Malformed(field),
         DecimalError::OutOfRange => Reason::OutOfRange(field),
     })
+}
+
+/// A wide decimal of any spelling.
+pub(super) fn read_wide(text: &str, field: Field) -> Result<Wide, Reason> {
+    if let Ok(narrow) = Decimal::parse(text.as_bytes()) {
+        return Ok(narrow.wide());
+    }
+    let (digits, exponent) = match text.split_once(['e', 'E']) {
+        Some((digits, exponent)) => (digits, exponent.parse::<i32>().map_err(|_| Reason::Malformed(field))?),
+        None => (text, 0),
+    };
+    let plain: Wide = digits.parse().map_err(|e| match e {
+        DecimalError::Syntax(_) => Reason::Malformed(field),
+        DecimalError::OutOfRange => Reason::OutOfRange(field),
+    })?;
+    let scale = i32::from(plain.scale()).saturating_sub(exponent);
+    let shifted = || match u8::try_from(scale) {
+        Ok(scale) => (scale <= Wide::MAX_SCALE).then(|| Wide::new(plain.mantissa(), scale)),
+        Err(_) => {
+            let power = 10i128.checked_pow(scale.unsigned_abs())?;
+            Some(Wide::new(plain.mantissa().checked_mul(power)?, 0))
+        }
+    };
+    shifted().ok_or(Reason::OutOfRange(field))
 }
 
 /// A whole number of any spelling: digits, or a decimal without decimals (`1.7E16`).

@@ -9,26 +9,38 @@
 use super::{
     event::{Event, Field, Reason, TradeEvent},
     number::{read_decimal, read_integer, to_ms},
+    quote,
 };
 use crate::{market::is_market_code, trade::Side};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::{error::Category, value::RawValue};
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 use tradehook_decimal::Decimal;
 
 /// The event of `text`, which is to be one object and nothing else.
 pub(super) fn event(text: &str, received_at_ms: i64) -> Event<'_> {
-    let read = serde_json::from_str::<Fields<'_>>(text).map_err(|e| match e.classify() {
-        Category::Data => Reason::NotAnObject,
-        Category::Syntax | Category::Eof | Category::Io => Reason::Syntax,
-    });
-    match read.and_then(|fields| fields.event(received_at_ms)) {
+    match read::<Fields<'_>>(text).and_then(|fields| fields.event(text, received_at_ms)) {
         Ok(event) => event,
         Err(reason) => Event::Invalid { reason },
     }
 }
 
-/// The values that matter, each as its text; `null` is as good as absent.
+/// What of an object somebody looks at, each value as its text; `null` is as good as absent.
+pub(super) trait Slots<'a>: Default {
+    /// Where the value of `key` goes; `None` for one that nobody looks at.
+    fn slot(&mut self, key: &str) -> Option<&mut Option<&'a RawValue>>;
+}
+
+/// The values of `text`, which is to be one object and nothing else.
+pub(super) fn read<'a, S: Slots<'a>>(text: &'a str) -> Result<S, Reason> {
+    let read = serde_json::from_str::<Object<S>>(text).map_err(|e| match e.classify() {
+        Category::Data => Reason::NotAnObject,
+        Category::Syntax | Category::Eof | Category::Io => Reason::Syntax,
+    });
+    read.map(|object| object.0)
+}
+
+/// The values that matter to a trade, and those that say what an object is.
 #[derive(Default)]
 struct Fields<'a> {
     kind: Option<&'a RawValue>,
@@ -50,8 +62,7 @@ struct Fields<'a> {
     rest: bool,
 }
 
-impl<'a> Fields<'a> {
-    /// Where the value of `key` goes; `None` for one that nobody looks at.
+impl<'a> Slots<'a> for Fields<'a> {
     fn slot(&mut self, key: &str) -> Option<&mut Option<&'a RawValue>> {
         Some(match key {
             "type" | "ty" => &mut self.kind,
@@ -76,13 +87,15 @@ impl<'a> Fields<'a> {
             _ => return None,
         })
     }
+}
 
-    fn event(&self, received_at_ms: i64) -> Result<Event<'a>, Reason> {
+impl<'a> Fields<'a> {
+    fn event(&self, text: &'a str, received_at_ms: i64) -> Result<Event<'a>, Reason> {
         if let Some(kind) = self.kind {
             let kind = string(kind).ok_or(Reason::Malformed(Field::Type))?;
             return match &*kind {
                 "trade" => self.trade(received_at_ms),
-                _ => Ok(Event::Ignored { kind }),
+                other => quote::event(other, text, received_at_ms).unwrap_or(Ok(Event::Ignored { kind })),
             };
         }
         if let Some(error) = self.error {
@@ -126,16 +139,19 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Fields<'de> {
+/// An object whose values stand in `S`.
+struct Object<S>(S);
+
+impl<'de, S: Slots<'de>> Deserialize<'de> for Object<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Fields<'de>;
+        struct Into<S>(PhantomData<S>);
+        impl<'de, S: Slots<'de>> Visitor<'de> for Into<S> {
+            type Value = Object<S>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Fields::default();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<S>, A::Error> {
+                let mut fields = S::default();
                 while let Some(Key(key)) = map.next_key()? {
                     match fields.slot(&key) {
                         Some(slot) => {
@@ -146,10 +162,10 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                         }
                     }
                 }
-                Ok(fields)
+                Ok(Object(fields))
             }
         }
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_map(Into(PhantomData))
     }
 }
 
@@ -176,7 +192,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
 }
 
 /// The string that `raw` is; `None` where it is none.
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub(super) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
         return serde_json::from_str(raw.get()).ok().map(Cow::Owned);
@@ -185,7 +201,7 @@ fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 /// The digits of the number that `raw` is, bare or as a string.
-fn number(raw: Option<&RawValue>, field: Field) -> Result<Cow<'_, str>, Reason> {
+pub(super) fn number(raw: Option<&RawValue>, field: Field) -> Result<Cow<'_, str>, Reason> {
     let raw = raw.ok_or(Reason::Missing(field))?;
     match raw.get().as_bytes().first() {
         Some(b'-' | b'0'..=b'9') => Ok(Cow::Borrowed(raw.get())),
@@ -193,34 +209,34 @@ fn number(raw: Option<&RawValue>, field: Field) -> Result<Cow<'_, str>, Reason> 
     }
 }
 
-fn positive(raw: Option<&RawValue>, field: Field) -> Result<Decimal, Reason> {
+pub(super) fn positive(raw: Option<&RawValue>, field: Field) -> Result<Decimal, Reason> {
     let value = read_decimal(&number(raw, field)?, field)?;
     if value.is_positive() { Ok(value) } else { Err(Reason::OutOfRange(field)) }
 }
 
-fn integer(raw: Option<&RawValue>, field: Field) -> Result<u64, Reason> {
+pub(super) fn integer(raw: Option<&RawValue>, field: Field) -> Result<u64, Reason> {
     read_integer(&number(raw, field)?, field)
 }
 
-fn time(raw: Option<&RawValue>, field: Field) -> Result<i64, Reason> {
+pub(super) fn time(raw: Option<&RawValue>, field: Field) -> Result<i64, Reason> {
     to_ms(integer(raw, field)?).ok_or(Reason::OutOfRange(field))
 }
 
 /// The value, or `None` and a note where there is none.
-fn noted<T>(value: Result<T, Reason>, dropped: &mut bool) -> Option<T> {
+pub(super) fn noted<T>(value: Result<T, Reason>, dropped: &mut bool) -> Option<T> {
     *dropped |= value.is_err();
     value.ok()
 }
 
 /// A price that a trade can do without. The venue pads a side of the book without orders with 0.
-fn optional(raw: Option<&RawValue>, dropped: &mut bool) -> Option<Decimal> {
+pub(super) fn optional(raw: Option<&RawValue>, dropped: &mut bool) -> Option<Decimal> {
     let text = noted(number(Some(raw?), Field::Price), dropped)?;
     let value = noted(read_decimal(&text, Field::Price), dropped)?;
     *dropped |= value < Decimal::ZERO;
     value.is_positive().then_some(value)
 }
 
-fn code(raw: Option<&RawValue>) -> Result<Cow<'_, str>, Reason> {
+pub(super) fn code(raw: Option<&RawValue>) -> Result<Cow<'_, str>, Reason> {
     let text = raw.ok_or(Reason::Missing(Field::Code))?;
     string(text).filter(|code| is_market_code(code)).ok_or(Reason::Malformed(Field::Code))
 }

@@ -29,17 +29,29 @@ impl Format {
     }
 }
 
+/// One stream besides trades.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// The venue's word: `ticker`, `orderbook`, `candle.1m`.
+    pub kind: String,
+    /// Of which markets. A code of a book may say how many levels are wanted: `KRW-BTC.5`.
+    pub codes: Vec<String>,
+}
+
 /// What is asked for on one socket. A frame replaces whatever was asked for before, so it names
 /// everything; 855 codes in one frame were served on 2026-09-23. Unknown codes stay silent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subscription {
     /// Any text that is unique to this client.
     pub ticket: String,
-    /// The markets whose trades are wanted; none asks for nothing, which the venue refuses.
+    /// The markets whose trades are wanted. With none and no other stream nothing is asked for,
+    /// which the venue refuses.
     pub trades: Vec<String>,
+    /// The other streams; one without markets is left out.
+    pub streams: Vec<Stream>,
     /// The spelling of the answers.
     pub format: Format,
-    /// Live trades alone, without the last trade of each market at the start.
+    /// Live events alone, without the last one of each market at the start.
     pub only_realtime: bool,
 }
 
@@ -63,11 +75,14 @@ impl Subscription {
                 format: &'a str,
             },
         }
-        let parts = [
-            Part::Ticket { ticket: &self.ticket },
-            Part::Type { r#type: "trade", codes: &self.trades, is_only_realtime: self.only_realtime },
-            Part::Format { format: self.format.as_str() },
-        ];
+        let part = |kind, codes| Part::Type { r#type: kind, codes, is_only_realtime: self.only_realtime };
+        let wanted: Vec<&Stream> = self.streams.iter().filter(|stream| !stream.codes.is_empty()).collect();
+        let mut parts = vec![Part::Ticket { ticket: &self.ticket }];
+        if !self.trades.is_empty() || wanted.is_empty() {
+            parts.push(part("trade", &self.trades));
+        }
+        parts.extend(wanted.iter().map(|stream| part(&stream.kind, &stream.codes)));
+        parts.push(Part::Format { format: self.format.as_str() });
         // Strings and flags cannot fail to serialise.
         serde_json::to_string(&parts).unwrap_or_default()
     }

@@ -2,6 +2,8 @@
 //! or from `../shared`; where neither exists the tests that need them say that they were skipped.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod quotes;
+
 use super::*;
 use crate::trade::Side;
 use serde_json::value::RawValue;
@@ -20,6 +22,7 @@ fn owned(event: Event<'_>) -> Event<'static> {
     let keep = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
     match event {
         Event::Trade(trade) => Event::Trade(TradeEvent { code: keep(trade.code), ..trade }),
+        Event::Quote(quote) => Event::Quote(QuoteEvent { code: keep(quote.code), ..quote }),
         Event::Ignored { kind } => Event::Ignored { kind: keep(kind) },
         Event::Up => Event::Up,
         Event::Error { name, message } => Event::Error { name: keep(name), message: keep(message) },
@@ -342,12 +345,13 @@ fn an_error_is_named() {
     assert!(fatal.into_iter().all(is_fatal_error) && !passing.into_iter().any(is_fatal_error));
 }
 
-/// Frames that are in order and no trades.
+/// Frames that are in order and of no use.
 #[test]
-fn what_is_not_a_trade_is_ignored_by_name() {
+fn what_is_not_used_is_ignored_by_name() {
     assert_eq!(decoded(r#"{"status":"UP"}"#), [Event::Up]);
     assert_eq!(decoded(r#"{"status":"AWAY"}"#), ignored("AWAY"));
-    assert_eq!(decoded(DEFAULT.replace("\"trade\"", "\"candle.1m\"")), ignored("candle.1m"));
+    assert_eq!(decoded(DEFAULT.replace("\"trade\"", "\"indicator\"")), ignored("indicator"));
+    assert_eq!(decoded(DEFAULT.replace("\"trade\"", "\"candle.1w\"")), ignored("candle.1w"));
     assert_eq!(decoded(SIMPLE.replace("\"trade\"", "\"myOrder\"")), ignored("myOrder"));
     assert_eq!(decoded(r#"{"mthd":"LIST_SUBSCRIPTIONS","rslt":[]}"#), ignored("LIST_SUBSCRIPTIONS"));
     assert_eq!(decoded("{}"), ignored(""));
@@ -365,6 +369,21 @@ fn the_subscription_is_one_array_that_names_everything() {
     (wanted.format, wanted.only_realtime) = (Format::SimpleList, true);
     let other = r#"[{"ticket":"t\"1"},{"type":"trade","codes":["KRW-BTC","BTC-ETH"],"is_only_realtime":true},{"format":"SIMPLE_LIST"}]"#;
     assert_eq!(wanted.to_text(), other);
+    let stream = |kind: &str, codes: &[&str]| Stream {
+        kind: kind.to_owned(),
+        codes: codes.iter().map(|code| (*code).to_owned()).collect(),
+    };
+    wanted = Subscription {
+        ticket: "t".to_owned(),
+        streams: vec![
+            stream("ticker", &["KRW-BTC"]),
+            stream("candle.5m", &[]),
+            stream("orderbook", &["KRW-BTC.5"]),
+        ],
+        ..Subscription::default()
+    };
+    let quotes = r#"[{"ticket":"t"},{"type":"ticker","codes":["KRW-BTC"]},{"type":"orderbook","codes":["KRW-BTC.5"]},{"format":"DEFAULT"}]"#;
+    assert_eq!(wanted.to_text(), quotes);
 }
 
 /// A trade as another reader sees it: every value as the text it has in the frame.
@@ -413,7 +432,7 @@ fn every_real_frame_decodes_to_what_it_says() {
                         count += 1;
                     }
                     Event::Invalid { reason } => panic!("{name}: {reason}: {line}"),
-                    Event::Ignored { .. } | Event::Up | Event::Error { .. } => {}
+                    Event::Quote(_) | Event::Ignored { .. } | Event::Up | Event::Error { .. } => {}
                 }
             }
         }

@@ -20,4 +20,5 @@ mod reload;
 mod replay;
 mod run;
 mod stand_in;
+mod streams;
 mod support;

@@ -81,7 +81,7 @@ pub enum Payload {
 /// One emission and the trade of the batch that caused it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Emission {
-    /// Index into the batch; 0 for a tick or a gap.
+    /// Index into the batch of trades or quotes; 0 for a tick or a gap.
     pub at: u32,
     /// What was said.
     pub payload: Payload,

@@ -12,8 +12,8 @@
 /// tradehook_sdk::export!(BigTrade: trades, state);
 /// ```
 ///
-/// The interfaces are `trades`, `ticks`, `gaps` and `state`; the host tells a plugin just what it
-/// exports. Name `state` together with [`crate::Plugin::snapshot`]. Off wasm the macro expands to
+/// The interfaces are `trades`, `tickers`, `orderbooks`, `candles`, `ticks`, `gaps` and `state`; the
+/// host tells a plugin just what it exports. Name `state` together with [`crate::Plugin::snapshot`]. Off wasm the macro expands to
 /// nothing but a check of the names, so that the crate's own tests link natively.
 #[macro_export]
 macro_rules! export {
@@ -36,11 +36,14 @@ macro_rules! export {
 #[macro_export]
 macro_rules! __export_interface {
     (@check trades) => {};
+    (@check tickers) => {};
+    (@check orderbooks) => {};
+    (@check candles) => {};
     (@check ticks) => {};
     (@check gaps) => {};
     (@check state) => {};
     (@check $other:ident) => {
-        compile_error!(concat!("`", stringify!($other), "` is no interface: name trades, ticks, gaps or state"));
+        compile_error!(concat!("`", stringify!($other), "` is no interface: name trades, tickers, orderbooks, candles, ticks, gaps or state"));
     };
     (lifecycle) => {
         impl $crate::guest::lifecycle::exports::tradehook::plugin::lifecycle::Guest for Guest {
@@ -62,6 +65,30 @@ macro_rules! __export_interface {
             }
         }
         $crate::guest::trades::export!(Guest with_types_in $crate::guest::trades);
+    };
+    (tickers) => {
+        impl $crate::guest::tickers::exports::tradehook::plugin::tickers::Guest for Guest {
+            fn on_tickers(batch: $crate::guest::types::TickerColumns) -> Vec<$crate::guest::types::Emission> {
+                CELL.with(|cell| cell.on_tickers(batch))
+            }
+        }
+        $crate::guest::tickers::export!(Guest with_types_in $crate::guest::tickers);
+    };
+    (orderbooks) => {
+        impl $crate::guest::orderbooks::exports::tradehook::plugin::orderbooks::Guest for Guest {
+            fn on_orderbooks(batch: $crate::guest::types::OrderbookColumns) -> Vec<$crate::guest::types::Emission> {
+                CELL.with(|cell| cell.on_orderbooks(batch))
+            }
+        }
+        $crate::guest::orderbooks::export!(Guest with_types_in $crate::guest::orderbooks);
+    };
+    (candles) => {
+        impl $crate::guest::candles::exports::tradehook::plugin::candles::Guest for Guest {
+            fn on_candles(batch: $crate::guest::types::CandleColumns) -> Vec<$crate::guest::types::Emission> {
+                CELL.with(|cell| cell.on_candles(batch))
+            }
+        }
+        $crate::guest::candles::export!(Guest with_types_in $crate::guest::candles);
     };
     (ticks) => {
         impl $crate::guest::ticks::exports::tradehook::plugin::ticks::Guest for Guest {
@@ -91,6 +118,6 @@ macro_rules! __export_interface {
         $crate::guest::state::export!(Guest with_types_in $crate::guest::state);
     };
     ($other:ident) => {
-        compile_error!(concat!("`", stringify!($other), "` is no interface: name trades, ticks, gaps or state"));
+        compile_error!(concat!("`", stringify!($other), "` is no interface: name trades, tickers, orderbooks, candles, ticks, gaps or state"));
     };
 }

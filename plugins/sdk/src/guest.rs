@@ -10,6 +10,8 @@ use crate::{
 use std::cell::RefCell;
 use tradehook_decimal::Decimal;
 
+mod quotes;
+
 pub mod vocabulary {
     wit_bindgen::generate!({ path: "wit", world: "vocabulary", generate_all });
 }
@@ -33,10 +35,13 @@ macro_rules! world {
 }
 pub use wit_bindgen::rt;
 
-world!(lifecycle, "exports-lifecycle", { "tradehook:plugin/types@0.1.0": crate::guest::types });
-world!(trades, "exports-trades", { "tradehook:plugin/types@0.1.0": crate::guest::types });
-world!(ticks, "exports-ticks", { "tradehook:plugin/types@0.1.0": crate::guest::types });
-world!(gaps, "exports-gaps", { "tradehook:plugin/types@0.1.0": crate::guest::types });
+world!(lifecycle, "exports-lifecycle", { "tradehook:plugin/types@0.2.0": crate::guest::types });
+world!(trades, "exports-trades", { "tradehook:plugin/types@0.2.0": crate::guest::types });
+world!(tickers, "exports-tickers", { "tradehook:plugin/types@0.2.0": crate::guest::types });
+world!(orderbooks, "exports-orderbooks", { "tradehook:plugin/types@0.2.0": crate::guest::types });
+world!(candles, "exports-candles", { "tradehook:plugin/types@0.2.0": crate::guest::types });
+world!(ticks, "exports-ticks", { "tradehook:plugin/types@0.2.0": crate::guest::types });
+world!(gaps, "exports-gaps", { "tradehook:plugin/types@0.2.0": crate::guest::types });
 world!(state, "exports-state");
 
 /// The one instance of a plugin and the names of its markets.

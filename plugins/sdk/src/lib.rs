@@ -25,6 +25,33 @@
 //! export!(RoundPrice: trades);
 //! ```
 //!
+//! Beside trades a plugin can be told of tickers, order books and candles, once config.toml
+//! subscribes to them; it names what it handles:
+//!
+//! ```
+//! # use tradehook_sdk::{ConfigFault, Manifest, Orderbook, Out, Plugin, Record, Setup, Ticker, export};
+//! struct Spreads;
+//!
+//! impl Plugin for Spreads {
+//! #   const MANIFEST: Manifest =
+//! #       Manifest { name: "spreads", version: "0.1.0", state_version: 1, config_schema: "" };
+//! #   fn new(_: &Setup) -> Result<Self, Vec<ConfigFault>> {
+//! #       Ok(Self)
+//! #   }
+//!     fn on_orderbook(&mut self, book: &Orderbook<'_>, out: &mut Out) {
+//!         let record = Record::new("spread").with("market", book.market);
+//!         out.record(record.with("spread", book.spread()).with("lean", book.imbalance_f64()));
+//!     }
+//!
+//!     fn on_ticker(&mut self, ticker: &Ticker<'_>, out: &mut Out) {
+//!         let record = Record::new("turnover").with("market", ticker.market);
+//!         out.record(record.with("notional", ticker.acc_notional_24h));
+//!     }
+//! }
+//!
+//! export!(Spreads: orderbooks, tickers);
+//! ```
+//!
 //! A plugin is a pure function of its configuration and of what it is told: no clock, no
 //! randomness, no files, no network. Prices and volumes are exact ([`Decimal`], [`Wide`]); what must
 //! outlive a restart goes into [`Plugin::snapshot`]; [`config`] reads a configuration and collects
@@ -43,8 +70,10 @@ mod export;
 pub mod guest;
 pub mod log;
 mod plugin;
+mod quote;
 
 pub use emit::{Alert, AlertState, Emission, Forward, Out, Payload, Record, Severity, Value};
 pub use event::{Flags, Gap, Side, Tick, Trade};
 pub use plugin::{ConfigFault, Manifest, Plugin, Setup};
+pub use quote::{Candle, Level, MarketState, Orderbook, Ticker};
 pub use tradehook_decimal::{Decimal, DecimalError, Wide};

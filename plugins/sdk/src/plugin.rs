@@ -1,6 +1,6 @@
 //! The trait a plugin implements.
 
-use crate::{Gap, Out, Tick, Trade};
+use crate::{Candle, Gap, Orderbook, Out, Tick, Ticker, Trade};
 use serde::de::DeserializeOwned;
 
 /// What the host hands over when it starts a plugin.
@@ -98,6 +98,21 @@ pub trait Plugin: Sized {
     /// the plugins that read this one.
     fn on_trade(&mut self, trade: &Trade<'_>, out: &mut Out) {
         let _ = (trade, out);
+    }
+
+    /// A market's day so far. It comes with every trade or so, as the venue sends it.
+    fn on_ticker(&mut self, ticker: &Ticker<'_>, out: &mut Out) {
+        let _ = (ticker, out);
+    }
+
+    /// A whole order book.
+    fn on_orderbook(&mut self, book: &Orderbook<'_>, out: &mut Out) {
+        let _ = (book, out);
+    }
+
+    /// A bar as the venue draws it, so far.
+    fn on_candle(&mut self, candle: &Candle<'_>, out: &mut Out) {
+        let _ = (candle, out);
     }
 
     /// The clock, once a second while the host is connected, whether trades come or not.

@@ -23,7 +23,7 @@ macro_rules! sources {
 }
 
 /// Every source file of the SDK and of the decimals it stands on.
-const SDK: [(&str, &str); 16] = sources![
+const SDK: [(&str, &str); 18] = sources![
     "sdk/src/lib.rs",
     "sdk/src/config.rs",
     "sdk/src/config/markets.rs",
@@ -34,8 +34,10 @@ const SDK: [(&str, &str); 16] = sources![
     "sdk/src/event.rs",
     "sdk/src/export.rs",
     "sdk/src/guest.rs",
+    "sdk/src/guest/quotes.rs",
     "sdk/src/log.rs",
     "sdk/src/plugin.rs",
+    "sdk/src/quote.rs",
     "sdk/wit/plugin.wit",
     "decimal/src/lib.rs",
     "decimal/src/decimal.rs",

@@ -6,13 +6,15 @@ use crate::{
     delivery::Content,
     market::MarketId,
     pipeline::{MarketFilter, NodeSpec},
-    plugin::{Batch, Instance, Limits, Plugin},
+    plugin::{Batch, Fault, Instance, Limits, Plugin},
     policy::Defaults,
+    quote::{Candle, Head, Level, MarketState, Orderbook, Quote, QuoteKind, Ticker},
     runtime::{Group, Replay, ReplayError, Source},
     trade::{Flags, Side, Trade, Trades},
 };
 use serde_json::json;
 use std::{
+    collections::BTreeMap,
     io::{self, BufWriter, Write},
     path::Path,
     sync::Arc,
@@ -23,6 +25,10 @@ use tradehook_decimal::Decimal;
 /// Trades that a check feeds, in batches of this many.
 const BATCH: u64 = 1_000;
 const BATCHES: u64 = 20;
+/// Quotes that it feeds of each sort, in batches of this many.
+const QUOTES: u64 = 200;
+/// As many as the venue sends.
+const LEVELS: usize = 30;
 
 pub(super) fn check(file: &Path, config: &str, json: bool) -> Outcome {
     let loading = Instant::now();
@@ -31,8 +37,13 @@ pub(super) fn check(file: &Path, config: &str, json: bool) -> Outcome {
     let starting = Instant::now();
     let mut instance = start(file, &plugin, config)?;
     let start_ms = starting.elapsed().as_secs_f64() * 1e3;
-    let cost =
-        measure(&mut instance).map_err(|fault| fail(Exit::Config, format!("{}: {fault}", file.display())))?;
+    let failed = |fault: Fault| fail(Exit::Config, format!("{}: {fault}", file.display()));
+    let cost = measure(&mut instance).map_err(failed)?;
+    let handled = QuoteKind::ALL.into_iter().filter(|&kind| plugin.interfaces().handles(kind));
+    let quotes: Vec<(QuoteKind, f64)> = handled
+        .map(|kind| Ok((kind, measure_quotes(&mut instance, kind)?)))
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
     let (manifest, interfaces) = (instance.manifest(), plugin.interfaces());
     if json {
         let facts = json!({
@@ -41,6 +52,7 @@ pub(super) fn check(file: &Path, config: &str, json: bool) -> Outcome {
             "exports": interfaces.exports, "imports": interfaces.imports,
             "load_ms": load_ms, "cached": plugin.was_cached(), "start_ms": start_ms,
             "ns_per_trade": cost.ns_per_trade, "fuel_per_trade": cost.fuel_per_trade,
+            "ns_per_quote": quotes.iter().map(|(kind, ns)| (kind.as_str(), *ns)).collect::<BTreeMap<_, _>>(),
             "memory_bytes": instance.memory_bytes(), "snapshot_bytes": cost.snapshot_bytes,
         });
         say!("{facts}");
@@ -61,6 +73,13 @@ pub(super) fn check(file: &Path, config: &str, json: bool) -> Outcome {
     );
     let cached = if plugin.was_cached() { "from the cache" } else { "compiled" };
     say!("  loads in {load_ms:.1} ms ({cached}), starts in {start_ms:.1} ms");
+    for (kind, ns) in quotes {
+        say!(
+            "  costs    {ns:.0} ns a{} {} in batches of {QUOTES}",
+            if kind == QuoteKind::Orderbook { "n" } else { "" },
+            kind.as_str()
+        );
+    }
     say!(
         "  costs    {:.0} ns and {} instructions a trade in batches of {BATCH}, {} KiB of memory, {} bytes of snapshot",
         cost.ns_per_trade,
@@ -82,7 +101,7 @@ struct Cost {
 }
 
 /// Feeds made-up trades of two markets; the median batch tells the cost.
-fn measure(instance: &mut Instance) -> Result<Cost, crate::plugin::Fault> {
+fn measure(instance: &mut Instance) -> Result<Cost, Fault> {
     let codes: [Arc<str>; 2] = ["KRW-BTC".into(), "KRW-ETH".into()];
     instance.learn_markets(codes.iter())?;
     let mut costs = Vec::new();
@@ -96,6 +115,84 @@ fn measure(instance: &mut Instance) -> Result<Cost, crate::plugin::Fault> {
     let (fuel, ns) = costs.get(costs.len() / 2).copied().unwrap_or_default();
     let snapshot_bytes = instance.snapshot()?.map(|bytes| bytes.len());
     Ok(Cost { ns_per_trade: ns as f64 / BATCH as f64, fuel_per_trade: fuel / BATCH, snapshot_bytes })
+}
+
+/// Feeds made-up quotes; the median batch tells what one costs in ns.
+fn measure_quotes(instance: &mut Instance, kind: QuoteKind) -> Result<f64, Fault> {
+    let mut costs = Vec::new();
+    for batch in 0..BATCHES {
+        let offsets = batch * QUOTES..(batch + 1) * QUOTES;
+        let quotes: Vec<_> = offsets.map(|offset| (offset, Arc::new(sample_quote(kind, offset)))).collect();
+        instance.on_quotes(kind, &quotes)?;
+        costs.push(instance.last_cost().1);
+    }
+    costs.sort_unstable();
+    Ok(costs.get(costs.len() / 2).copied().unwrap_or_default() as f64 / QUOTES as f64)
+}
+
+fn sample_quote(kind: QuoteKind, offset: u64) -> Quote {
+    let trade = sample(offset);
+    let (price, some) = (trade.price, Some(trade.price));
+    let head = Head {
+        market: trade.market,
+        sent_at_ms: trade.traded_at_ms,
+        received_at_ms: trade.received_at_ms,
+        flags: trade.flags,
+    };
+    let sum = Some(price.times(trade.volume));
+    match kind {
+        QuoteKind::Ticker => Quote::Ticker(Box::new(Ticker {
+            head,
+            traded_at_ms: Some(trade.traded_at_ms),
+            price,
+            volume: Some(trade.volume),
+            side: Some(trade.side),
+            open: some,
+            high: some,
+            low: some,
+            prev_close: trade.prev_close,
+            change: Some(trade.volume),
+            change_rate: Some(trade.volume),
+            acc_volume: sum,
+            acc_notional: sum,
+            acc_volume_24h: sum,
+            acc_notional_24h: sum,
+            acc_ask_volume: sum,
+            acc_bid_volume: sum,
+            high_52w: some,
+            high_52w_on: None,
+            low_52w: some,
+            low_52w_on: None,
+            state: MarketState::Active,
+            delisted_on: None,
+        })),
+        QuoteKind::Orderbook => Quote::Orderbook(Orderbook {
+            head,
+            total_ask_size: sum,
+            total_bid_size: sum,
+            grouping: None,
+            levels: vec![
+                Level {
+                    ask_price: trade.best_ask,
+                    ask_size: Some(trade.volume),
+                    bid_price: trade.best_bid,
+                    bid_size: Some(trade.volume),
+                };
+                LEVELS
+            ],
+        }),
+        QuoteKind::Candle => Quote::Candle(Box::new(Candle {
+            head,
+            opened_at_ms: trade.traded_at_ms - trade.traded_at_ms.rem_euclid(60_000),
+            unit_s: 60,
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: sum,
+            notional: sum,
+        })),
+    }
 }
 
 fn sample(offset: u64) -> Trade {
@@ -150,8 +247,9 @@ pub(super) fn run(file: &Path, config: &str, input: &Path) -> Outcome {
     }
     let summary = replay.summary();
     tell!(
-        "{} trades, {} alerts, {} records, {} faults",
+        "{} trades, {} quotes, {} alerts, {} records, {} faults",
         view::grouped(&summary.trades.to_string()),
+        view::grouped(&summary.quotes.to_string()),
         summary.alerts,
         summary.records,
         summary.faults()

@@ -33,10 +33,15 @@ fn a_torn_append_is_cut_off_at_every_byte() {
         tape.append(&gap(43)).unwrap();
         expected.push(Seen::Entry(43, gap(43)));
         ends.push((fs::metadata(&path).unwrap().len(), expected.len()));
+        let quotes: Vec<_> = (44..48).map(testing::quote).collect();
+        tape.append_quotes(&quotes).unwrap();
+        let seen = |(offset, quote)| Seen::Entry(offset, Entry::Quote(quote));
+        expected.extend((44..).zip(quotes).map(seen));
+        ends.push((fs::metadata(&path).unwrap().len(), expected.len()));
     }
     let whole = fs::read(&path).unwrap();
-    assert_eq!(ends[2], (whole.len() as u64, 44));
-    for cut in ends[0].0..=ends[2].0 {
+    assert_eq!(ends[3], (whole.len() as u64, 48));
+    for cut in ends[0].0..=ends[3].0 {
         fs::write(&path, &whole[..cut as usize]).unwrap();
         let &(good, left) = ends.iter().rfind(|(end, _)| *end <= cut).unwrap();
         let copy = Tape::open_read_only(&path).unwrap();
@@ -59,7 +64,8 @@ fn a_flipped_bit_is_never_a_wrong_value() {
     let mut expected = write(dir.path(), 5);
     {
         let tape = Tape::open(testing::config(dir.path())).unwrap();
-        for entry in [tick(5), Entry::Trade(testing::trade(6)), gap(7), tick(8)] {
+        let [ticker, book] = [9, 10].map(|n| Entry::Quote(testing::quote(n)));
+        for entry in [tick(5), Entry::Trade(testing::trade(6)), gap(7), ticker, book, tick(8)] {
             let offset = tape.append(&entry).unwrap();
             expected.push(match entry {
                 Entry::Trade(trade) => Seen::Trade(offset, trade),
@@ -156,11 +162,50 @@ fn another_format_version_is_refused_with_both_numbers() {
     for result in [Tape::open(testing::config(dir.path())), Tape::open_read_only(&path)] {
         let message = result.unwrap_err().to_string();
         let expect = format!(
-            "{} has tape format version 9; this program knows version {FORMAT_VERSION}",
+            "{} has tape format version 9; this program knows versions 1 to {FORMAT_VERSION}",
             path.display()
         );
         assert_eq!(message, expect);
     }
+}
+
+/// The head of a segment as the first version of the format wrote it.
+fn make_older(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let len = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+    bytes[8] = 1;
+    let crc = crc32fast::hash(&bytes[..len - 4]);
+    bytes[len - 4..len].copy_from_slice(&crc.to_le_bytes());
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_segment_of_the_older_version_is_read_and_never_appended_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Vec::new();
+    {
+        let tape = Tape::open(testing::config(dir.path())).unwrap();
+        intern_markets(&tape);
+        for entry in [tick(0), gap(1), tick(2)] {
+            let offset = tape.append(&entry).unwrap();
+            expected.push(Seen::Entry(offset, entry));
+        }
+    }
+    let older = only_segment(dir.path());
+    make_older(&older);
+    let before = fs::read(&older).unwrap();
+    {
+        let tape = Tape::open(testing::config(dir.path())).unwrap();
+        let quote = Entry::Quote(testing::quote(3));
+        assert_eq!(tape.append(&quote).unwrap(), 3);
+        expected.push(Seen::Entry(3, quote));
+        assert_eq!(read_all(&mut tape.reader(0), 2), expected);
+    }
+    assert_eq!(fs::read(&older).unwrap(), before, "it is as it was");
+    assert_eq!(recover::list(dir.path()).unwrap().len(), 2);
+    let tape = Tape::open(testing::config(dir.path())).unwrap();
+    assert_eq!(read_all(&mut tape.reader(0), 9), expected);
+    assert_eq!((tape.end(), tape.recovered()), (4, Recovered::default()));
 }
 
 #[test]

@@ -137,10 +137,42 @@ fn a_waiting_reader_is_woken_by_an_append_and_by_the_end() {
 }
 
 #[test]
+fn a_reader_that_wants_no_quotes_is_told_where_they_stand_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    for config in [TapeConfig::default(), testing::config(dir.path())] {
+        let tape = Tape::open(config).unwrap();
+        intern_markets(&tape);
+        let expected = append_mix(&tape, &mut fastrand::Rng::with_seed(13), 2_000);
+        let is_quote = |seen: &Seen| matches!(seen, Seen::Entry(_, Entry::Quote(_)));
+        let wanted = expected.iter().filter(|seen| !is_quote(seen)).count();
+        let mut reader = tape.reader(0);
+        reader.want_quotes(false);
+        let (mut columns, mut others, mut passed) = (Trades::default(), 0, 0);
+        loop {
+            match reader.next(50, &mut columns).unwrap() {
+                Next::Trades => others += columns.len(),
+                Next::Quotes(quotes) => {
+                    assert_eq!(quotes.rows, []);
+                    assert_eq!(quotes.first + quotes.count, reader.position());
+                    assert!(is_quote(&expected[quotes.first as usize]));
+                    passed += quotes.count as usize;
+                }
+                Next::Entry(..) => others += 1,
+                Next::Empty => break,
+                lost => panic!("{lost:?}"),
+            }
+        }
+        assert_eq!((others, others + passed), (wanted, expected.len()));
+    }
+}
+
+#[test]
 fn what_does_not_belong_on_this_tape_is_refused() {
     let tape = Tape::open(TapeConfig::default()).unwrap();
     let unknown = tape.append_trades(&[testing::trade(2)]).unwrap_err();
     assert_eq!(unknown.to_string(), "market number 2 is not on this tape");
+    let unknown = tape.append_quotes(&[testing::quote(1)]).unwrap_err();
+    assert_eq!(unknown.to_string(), "market number 1 is not on this tape");
     for code in ["", &"X".repeat(33)] {
         assert!(tape.intern(code).is_err(), "{code:?}");
     }

@@ -3,9 +3,16 @@
 //! `{"do": "spin"}` and so on; `"when"` says at which trade (counted from 1, default every one).
 //! With `{"do": "count"}` it behaves: it counts trades and keeps the count in its snapshot, and
 //! emits a record at every `"every"`th, so that a test can see what state survived.
+//!
+//! Tickers, books and candles are counted together, by themselves: `{"do": "quote-records"}` tells of
+//! each, and `{"do": "trap-quotes"}` dies of those that `"when"` says, or of the one at the offset
+//! `"sequential_id"`.
 
 use serde::Deserialize;
-use tradehook_sdk::{Alert, ConfigFault, Gap, Manifest, Out, Plugin, Record, Setup, Tick, Trade, Wide};
+use tradehook_sdk::{
+    Alert, Candle, ConfigFault, Gap, Manifest, Orderbook, Out, Plugin, Record, Setup, Tick, Ticker, Trade,
+    Wide,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +30,7 @@ struct Config {
 pub struct Hostile {
     config: Config,
     count: u64,
+    quotes: u64,
     hoard: Vec<Vec<u8>>,
 }
 
@@ -59,6 +67,29 @@ impl Hostile {
     }
 }
 
+impl Hostile {
+    /// Counts a quote; whether and how it is to be told.
+    fn quote(&mut self, topic: &str, market: &str, offset: u64) -> Option<Record> {
+        self.quotes += 1;
+        let due = match (self.config.sequential_id, self.config.when) {
+            (0, 0) => true,
+            (0, when) => self.quotes == when,
+            (id, _) => offset == id,
+        };
+        if self.config.r#do == "trap-quotes" && due {
+            panic!("told to");
+        }
+        let told = ["quote-records", "trap-quotes"].contains(&self.config.r#do.as_str());
+        let count = |n: u64| Wide::new(i128::from(n), 0);
+        told.then(|| {
+            Record::new(topic)
+                .with("market", market)
+                .with("offset", count(offset))
+                .with("count", count(self.quotes))
+        })
+    }
+}
+
 #[inline(never)]
 #[expect(unconditional_recursion, reason = "that is the point")]
 fn recurse(depth: u64) -> u64 {
@@ -76,7 +107,7 @@ impl Plugin for Hostile {
             "spin-at-start" => loop {
                 std::hint::black_box(());
             },
-            _ => Ok(Self { config, count: 0, hoard: Vec::new() }),
+            _ => Ok(Self { config, count: 0, quotes: 0, hoard: Vec::new() }),
         }
     }
 
@@ -92,6 +123,33 @@ impl Plugin for Hostile {
         }
         if self.config.every > 0 && self.count.is_multiple_of(self.config.every) {
             out.record(Record::new("count").with("count", Wide::new(i128::from(self.count), 0)));
+        }
+    }
+
+    fn on_ticker(&mut self, ticker: &Ticker<'_>, out: &mut Out) {
+        if let Some(record) = self.quote("ticker", ticker.market, ticker.offset) {
+            let record = record.with("price", ticker.price).with("change", ticker.change);
+            let record =
+                record.with("notional", ticker.acc_notional).with("notional_24h", ticker.acc_notional_24h);
+            out.record(record.with("high_52w_on", ticker.high_52w_on));
+        }
+    }
+
+    fn on_orderbook(&mut self, book: &Orderbook<'_>, out: &mut Out) {
+        if let Some(record) = self.quote("orderbook", book.market, book.offset) {
+            let record = record.with("levels", book.levels.len() as i64).with("spread", book.spread());
+            out.record(
+                record
+                    .with("bid_size", book.total_bid_size)
+                    .with("last_ask", book.asks().last().map(|a| a.0)),
+            );
+        }
+    }
+
+    fn on_candle(&mut self, candle: &Candle<'_>, out: &mut Out) {
+        if let Some(record) = self.quote("candle", candle.market, candle.offset) {
+            let record = record.with("unit_s", candle.unit_s).with("opened_at_ms", candle.opened_at_ms);
+            out.record(record.with("close", candle.close).with("notional", candle.notional));
         }
     }
 
@@ -111,14 +169,16 @@ impl Plugin for Hostile {
         match self.config.r#do.as_str() {
             "big-snapshot" => vec![0; 64 << 20],
             "snapshot-trap" => panic!("told to"),
-            _ => self.count.to_le_bytes().to_vec(),
+            _ => [self.count, self.quotes].iter().flat_map(|n| n.to_le_bytes()).collect(),
         }
     }
 
     fn restore(&mut self, _: u32, state: &[u8]) -> Result<(), String> {
-        self.count = u64::from_le_bytes(state.try_into().map_err(|_| "not eight bytes".to_owned())?);
+        let (counts, rest) = state.as_chunks();
+        let ([count, quotes], []) = (counts, rest) else { return Err("not sixteen bytes".to_owned()) };
+        (self.count, self.quotes) = (u64::from_le_bytes(*count), u64::from_le_bytes(*quotes));
         Ok(())
     }
 }
 
-tradehook_sdk::export!(Hostile: trades, ticks, gaps, state);
+tradehook_sdk::export!(Hostile: trades, tickers, orderbooks, candles, ticks, gaps, state);
