@@ -360,6 +360,13 @@ impl Splice {
         shard.is_some_and(|shard| shard.live.iter().any(|&replica| replica != link.replica))
     }
 
+    /// Whether of the sessions that carry the same markets this is the first that is up.
+    #[must_use]
+    pub fn leads(&self, link: Link) -> bool {
+        let shard = self.shards.get(usize::from(link.shard));
+        !shard.is_some_and(|shard| shard.live.iter().any(|&replica| replica < link.replica))
+    }
+
     /// What is being repaired: how many markets, and how many trades wait.
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {

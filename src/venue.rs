@@ -13,6 +13,8 @@
 //!
 //! Keeps: [bounded] [numbers-survive] [decode-is-total]
 
+mod book;
+mod candle;
 mod chance;
 mod fault;
 mod firehose;
@@ -25,12 +27,14 @@ mod rest;
 mod server;
 mod session;
 mod socket;
+mod streams;
 mod synth;
 mod walk;
 mod wire;
 
+pub use candle::Candle;
 pub use fault::{BadPage, BadUpgrade, Fault, Mangle, Planned, Refusal, Script, ScriptError, Who};
-pub use synth::{Liveliness, MAIN_MARKETS, Query, Synth, SynthOptions, VenueTrade, base_price};
+pub use synth::{Liveliness, MAIN_MARKETS, Query, Synth, SynthOptions, VenueTrade, base_price, many_markets};
 
 use hub::{Hub, HubOptions};
 use server::Server;
@@ -48,8 +52,6 @@ use tokio_util::{
 
 /// Bytes that an in-memory link holds in each direction; about a socket's buffer.
 const LINK_BUFFER: usize = 64 * 1024;
-/// Trades made before the start at most, so that a high rate does not delay it.
-const HISTORY_TRADES: f64 = 100_000.0;
 
 /// How a stand-in venue is set up.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +70,9 @@ pub struct VenueConfig {
     pub port: u16,
     /// What the clock shows at the start, ms since the Unix epoch; the wall clock by default.
     pub start_ms: Option<i64>,
-    /// How much of the past REST and snapshots know at the start; less when the rate is high.
+    /// How much of the past REST and snapshots know at the start, seven days at most. When that is
+    /// more than 100,000 trades, or more than is retained, there were fewer until ten minutes before
+    /// the start.
     pub history_ms: i64,
     /// Trades kept for REST, per market.
     pub retained: usize,
@@ -108,7 +112,6 @@ impl VenueConfig {
     }
 
     fn synth(&self, start_ms: i64) -> Result<Synth, VenueError> {
-        let affordable_ms = self.trades_per_second.map_or(f64::MAX, |rate| HISTORY_TRADES / rate * 1_000.0);
         Synth::new(&SynthOptions {
             seed: self.seed,
             codes: self.codes.clone(),
@@ -116,7 +119,7 @@ impl VenueConfig {
             trades_per_second: self.trades_per_second,
             late_share: self.late_share,
             start_ms,
-            history_ms: self.history_ms.min(affordable_ms as i64),
+            history_ms: self.history_ms,
             retained: self.retained,
         })
     }
@@ -166,6 +169,15 @@ impl FaultHandle {
     /// From now on, or once.
     pub fn set(&self, fault: impl Into<Planned>) {
         self.0.set(fault.into());
+    }
+
+    /// Sets each fault of a script at its time from now; returns when the last is set.
+    pub async fn play(&self, script: Script) {
+        let started = tokio::time::Instant::now();
+        for (after, planned) in script.steps() {
+            tokio::time::sleep_until(started + *after).await;
+            self.set(planned.clone());
+        }
     }
 
     /// No standing fault is left.
@@ -251,6 +263,18 @@ impl Venue {
         trades
     }
 
+    /// The candles of `unit_ms` of a market, oldest first: the exact aggregation of everything that
+    /// it has traded up to this moment, for the last seven days by minutes and the last 10,800
+    /// seconds by seconds.
+    #[must_use]
+    pub fn candles(&self, code: &str, unit_ms: i64) -> Vec<Candle> {
+        let newest_first = self
+            .server
+            .hub
+            .with_market(|market| Some(market.candles(code)?.before(unit_ms, i64::MAX, usize::MAX)));
+        newest_first.unwrap_or_default().into_iter().rev().collect()
+    }
+
     /// Sets a fault from now on, or once.
     pub fn set_fault(&self, fault: impl Into<Planned>) {
         self.faults().set(fault);
@@ -269,17 +293,7 @@ impl Venue {
 
     /// Sets each fault at its time from now. Scripts run side by side, and end with the venue.
     pub fn run_script(&self, script: impl Into<Script>) {
-        let script = script.into();
-        let (faults, stop) = (self.faults(), self.server.stop.clone());
-        let started = tokio::time::Instant::now();
-        self.server.tasks.spawn(async move {
-            for (after, planned) in script.steps() {
-                if stop.run_until_cancelled(tokio::time::sleep_until(started + *after)).await.is_none() {
-                    return;
-                }
-                faults.set(planned.clone());
-            }
-        });
+        self.server.run_script(script.into());
     }
 
     /// Drops every connection, without close frames, and waits until all tasks have ended.
@@ -288,6 +302,14 @@ impl Venue {
         self.server.tasks.close();
         self.server.tasks.wait().await;
     }
+}
+
+/// A time as scripts spell it: `250ms`, `10s`, `5m`, `2h`, `3d`.
+///
+/// # Errors
+/// What would be accepted, after the name of what it is for.
+pub fn script_time(of: &str, text: &str) -> Result<Duration, String> {
+    fault::duration(of, text)
 }
 
 /// The wall clock, read once for each venue.

@@ -71,8 +71,6 @@ pub struct Feed {
     pub rest: Option<String>,
     /// Market codes and patterns to subscribe to, each once.
     pub markets: Vec<String>,
-    /// What is subscribed to beside trades.
-    pub streams: Vec<Stream>,
     /// Between two looks at the venue's list of markets.
     pub refresh_interval: Duration,
     /// Over how many sockets the markets are spread.
@@ -83,6 +81,8 @@ pub struct Feed {
     pub stale_after: Duration,
     /// How missed trades are fetched.
     pub backfill: Backfill,
+    /// What is subscribed to beside trades.
+    pub streams: Vec<Stream>,
     /// Spelling of the frames that is asked for.
     pub format: FrameFormat,
     /// Between two protocol pings.
@@ -105,12 +105,12 @@ impl Default for Feed {
             url: "wss://api.upbit.com/websocket/v1".into(),
             rest: None,
             markets: ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "KRW-DOGE"].map(String::from).into(),
-            streams: Vec::new(),
             refresh_interval: Duration::from_secs(3_600),
             sockets: 1,
             redundancy: 1,
             stale_after: Duration::from_secs(60),
             backfill: Backfill::default(),
+            streams: Vec::new(),
             format: FrameFormat::Default,
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(60),

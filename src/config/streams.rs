@@ -48,18 +48,16 @@ impl Stream {
     /// The codes to subscribe to: exact ones as they are, whether listed or not, and whatever of
     /// `listed` a glob matches, in that order.
     #[must_use]
-    pub fn resolve<'a>(&self, listed: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+    pub fn resolve(&self, listed: &[String]) -> Vec<String> {
         let mut codes: Vec<String> = Vec::new();
-        let mut seen: BTreeSet<String> = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for wanted in &self.codes {
             let (glob, depth) = split(wanted);
             if glob.contains('*') {
-                for code in listed.clone().filter(|code| glob_matches(glob, code)) {
-                    if seen.insert(code.to_owned()) {
-                        codes.push(join(code, depth));
-                    }
-                }
-            } else if seen.insert(glob.to_owned()) {
+                let matching = listed.iter().filter(|code| glob_matches(glob, code));
+                codes
+                    .extend(matching.filter(|code| seen.insert(code.as_str())).map(|code| join(code, depth)));
+            } else if seen.insert(glob) {
                 codes.push(wanted.clone());
             }
         }
@@ -108,10 +106,10 @@ pub(super) fn alone(item: &Item<'_>, streams: &[Stream]) -> bool {
 }
 
 /// The markets that plugins and rules may name: those whose trades are wanted, and those of the
-/// other streams, codes and patterns. None at all (so that nobody is faulted) without the former.
+/// other streams. None at all (so that nobody is faulted) where they are not known.
 pub(super) fn named(markets: &[String], streams: &[Stream]) -> Vec<String> {
     let others = || streams.iter().flat_map(|stream| &stream.codes).map(|code| split(code).0);
-    if markets.is_empty() {
+    if markets.is_empty() || others().any(|code| code.contains('*')) {
         return Vec::new();
     }
     let mut named = markets.to_vec();
@@ -179,10 +177,10 @@ mod tests {
 
     #[test]
     fn globs_become_the_listed_markets_and_codes_stay() {
-        let listed = ["KRW-BTC", "BTC-ETH", "KRW-ETH"];
+        let listed = ["KRW-BTC", "BTC-ETH", "KRW-ETH"].map(String::from);
         let check = |codes: &[&str], expect: &[&str]| {
             let codes = codes.iter().map(|code| (*code).to_owned()).collect();
-            assert_eq!(Stream { kind: "orderbook".into(), codes }.resolve(listed.iter().copied()), expect);
+            assert_eq!(Stream { kind: "orderbook".into(), codes }.resolve(&listed), expect);
         };
         check(&["KRW-*"], &["KRW-BTC", "KRW-ETH"]);
         check(&["KRW-ETH.1", "KRW-*.5"], &["KRW-ETH.1", "KRW-BTC.5"]);

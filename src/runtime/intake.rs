@@ -96,7 +96,10 @@ impl Intake {
             self.spine.trades(self.link, &self.pending);
             self.pending.clear();
         }
-        self.quotes.append(self.spine.tape(), self.spine.status());
+        // Of sessions that carry the same markets one brings the quotes: they have no identity by
+        // which the copies could be told.
+        let (spine, link) = (&self.spine, self.link);
+        self.quotes.append(spine.tape(), spine.status(), || spine.leads(link));
     }
 
     /// Whether a line may be logged about a bad frame now.
@@ -129,12 +132,7 @@ impl Intake {
 impl Handler for Intake {
     fn subscription(&mut self) -> String {
         let subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = subscriptions.get(usize::from(self.link.shard));
-        // Nobody could tell one copy of a quote from the other.
-        let Some(twin) = mine.filter(|_| self.link.replica > 0) else {
-            return mine.map(Subscription::to_text).unwrap_or_default();
-        };
-        Subscription { streams: Vec::new(), ..twin.clone() }.to_text()
+        subscriptions.get(usize::from(self.link.shard)).map(Subscription::to_text).unwrap_or_default()
     }
 
     fn frame(&mut self, received_at_ms: i64, payload: &[u8]) -> Verdict {

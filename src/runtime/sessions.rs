@@ -46,7 +46,7 @@ const NAMED: usize = 20;
 pub(super) struct Wanted {
     /// Codes and patterns.
     pub(super) markets: Vec<String>,
-    /// What is subscribed to beside trades.
+    /// The other streams, of codes and patterns.
     pub(super) streams: Vec<config::Stream>,
     pub(super) sockets: u16,
     pub(super) redundancy: u16,
@@ -69,14 +69,14 @@ pub(super) async fn run<C>(
 ) where
     C: Connector + Clone + 'static,
 {
-    let others = wanted.streams.iter().flat_map(|stream| &stream.codes);
-    let patterns = wanted.markets.iter().chain(others).any(|market| market.contains('*'));
+    let names = wanted.markets.iter().chain(wanted.streams.iter().flat_map(|stream| &stream.codes));
+    let patterns = names.into_iter().any(|market| market.contains('*'));
     let mut sessions = Sessions {
         shards: BTreeMap::new(),
         counts: vec![0; usize::from(wanted.sockets)],
-        streams: Vec::new(),
         subscriptions: Subscriptions::default(),
         running: JoinSet::new(),
+        streams: Vec::new(),
         open: 0,
         door: Paced::new(connector),
         bans,
@@ -143,10 +143,10 @@ struct Sessions<C> {
     /// Which part of the sockets carries a market.
     shards: BTreeMap<String, u16>,
     counts: Vec<usize>,
-    /// What the first part asks for beside trades.
-    streams: Vec<Stream>,
     subscriptions: Subscriptions,
     running: JoinSet<()>,
+    /// The other streams, resolved.
+    streams: Vec<Stream>,
     /// How many parts have sockets.
     open: u16,
     door: Paced<C>,
@@ -168,14 +168,21 @@ impl<C: Connector + Clone + 'static> Sessions<C> {
                 warn!(markets = unknown.join(" "), "the venue does not list these markets; they stay silent");
             }
         }
+        let listed: Vec<String> = listed.into_iter().flatten().cloned().collect();
+        let streams: Vec<Stream> = self
+            .wanted
+            .streams
+            .iter()
+            .map(|stream| Stream { kind: stream.kind.clone(), codes: stream.resolve(&listed) })
+            .collect();
+        let others = streams != self.streams;
+        self.streams = streams;
         let joined: Vec<String> =
             codes.iter().filter(|code| !self.shards.contains_key(*code)).cloned().collect();
         let left: Vec<String> = self.shards.keys().filter(|code| !codes.contains(*code)).cloned().collect();
-        let streams = streams(&self.wanted.streams, listed);
-        if joined.is_empty() && left.is_empty() && streams == self.streams {
+        if joined.is_empty() && left.is_empty() && !others {
             return;
         }
-        self.streams = streams;
         let is_first = self.open == 0;
         for code in &left {
             if let Some(count) = self.shards.remove(code).and_then(|s| self.counts.get_mut(usize::from(s))) {
@@ -204,24 +211,29 @@ impl<C: Connector + Clone + 'static> Sessions<C> {
     fn ask_for_them(&self) {
         let mut subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
         subscriptions.resize(self.counts.len(), self.wanted.subscription.clone());
+        // A market's streams come over the socket of its trades, and over the first where there is none.
+        let shard_of = |code: &str| {
+            let market = code.split('.').next().unwrap_or(code);
+            usize::from(self.shards.get(market).copied().unwrap_or(0))
+        };
         for (shard, subscription) in subscriptions.iter_mut().enumerate() {
-            let mine = self.shards.iter().filter(|(_, of)| usize::from(**of) == shard);
-            subscription.trades = mine.map(|(code, _)| code.clone()).collect();
-            subscription.streams = if shard == 0 { self.streams.clone() } else { Vec::new() };
+            let mine = |code: &&String| shard_of(code) == shard;
+            subscription.trades = self.shards.keys().filter(mine).cloned().collect();
+            let stream = |of: &Stream| Stream {
+                kind: of.kind.clone(),
+                codes: of.codes.iter().filter(mine).cloned().collect(),
+            };
+            subscription.streams = self.streams.iter().map(stream).collect();
         }
     }
 
     /// A socket for every part that has markets and none yet.
     fn open(&mut self) {
-        let has_work = |shard: u16| match self.counts.get(usize::from(shard)) {
-            Some(0) => shard == 0 && !self.streams.is_empty(),
-            count => count.is_some(),
-        };
-        let behind = (self.open..self.wanted.sockets).find(|shard| !has_work(*shard));
-        for _ in self.open..behind.unwrap_or(self.wanted.sockets) {
-            // Quotes come over one socket: nobody could tell a copy of one from another.
-            let is_bare = self.counts.get(usize::from(self.open)) == Some(&0);
-            for replica in 0..if is_bare { 1 } else { self.wanted.redundancy } {
+        let has_streams = self.streams.iter().any(|stream| !stream.codes.is_empty());
+        while self.counts.get(usize::from(self.open)).is_some_and(|&markets| markets > 0)
+            || (self.open == 0 && has_streams)
+        {
+            for replica in 0..self.wanted.redundancy {
                 self.connect(Link { shard: self.open, replica });
             }
             self.open += 1;
@@ -242,14 +254,6 @@ impl<C: Connector + Clone + 'static> Sessions<C> {
             feed::run(config, door, intake, move || spine.wall_ms(), signals).await;
         });
     }
-}
-
-/// The streams beside trades, with the codes that are asked for.
-fn streams(wanted: &[config::Stream], listed: Option<&BTreeSet<String>>) -> Vec<Stream> {
-    let all = listed.into_iter().flatten().map(String::as_str);
-    let stream =
-        |stream: &config::Stream| Stream { kind: stream.kind.clone(), codes: stream.resolve(all.clone()) };
-    wanted.iter().map(stream).filter(|stream| !stream.codes.is_empty()).collect()
 }
 
 /// The codes that are asked for by name, and those of the list that a pattern matches.

@@ -80,7 +80,6 @@ impl Spine {
         &self.status
     }
 
-    /// The tape, for what needs no splice.
     pub(super) fn tape(&self) -> &Tape {
         &self.tape
     }
@@ -180,6 +179,11 @@ impl Spine {
     /// Whether another session that is up carries the same markets.
     pub(super) fn is_backed(&self, link: Link) -> bool {
         self.lock().splice.is_backed(link)
+    }
+
+    /// Whether of the sessions that carry the same markets this is the first that is up.
+    pub(super) fn leads(&self, link: Link) -> bool {
+        self.lock().splice.leads(link)
     }
 
     /// From now on `nudge` rings when the session is to do something.
@@ -360,7 +364,6 @@ impl Spine {
 fn remember(tape: &Tape, splice: &mut Splice) {
     let begin = tape.end().saturating_sub(LOOK_BACK).max(tape.start());
     let mut reader = tape.reader(begin);
-    reader.want_quotes(false);
     let mut trades = Trades::default();
     let mut first_ms = None;
     while let Ok(next) = reader.next(4096, &mut trades) {

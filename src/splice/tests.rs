@@ -1,5 +1,7 @@
 //! The splice, told what happened and asked what it made of it.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod simulation;
 
 use super::*;

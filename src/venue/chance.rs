@@ -45,6 +45,11 @@ impl Chance {
         self.0.usize(0..most.max(1))
     }
 
+    /// One of these, evenly; the first alone when there is no other.
+    pub(super) fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices.get(self.below(choices.len())).unwrap_or(&choices[0]).clone()
+    }
+
     /// True once in `1 / p` times.
     pub(super) fn is(&mut self, p: f64) -> bool {
         self.uniform() < p

@@ -16,6 +16,7 @@ mod script;
 
 pub(super) use board::{Act, Delivery, Faults};
 pub use file::ScriptError;
+pub(super) use file::duration;
 pub use mangle::Mangle;
 pub(super) use mangle::mangled;
 pub use script::Script;

@@ -9,6 +9,8 @@
 use super::{
     fault::{Fault, Faults, Planned},
     limit::{Group, Limits, TooMany},
+    request::Subscription,
+    streams::{self, Spelled},
     synth::{Query, Synth, VenueTrade},
 };
 use std::{
@@ -57,8 +59,8 @@ pub(super) struct HubOptions {
 
 /// The past of one session's markets and their future from that moment on.
 pub(super) struct Joined {
-    /// The snapshot trade of each code asked for that has one, in that order.
-    pub(super) last: Vec<VenueTrade>,
+    /// The snapshots of everything asked for that has one, in that order.
+    pub(super) snapshots: Vec<Spelled>,
     /// What was handed out before and had not been read yet.
     pub(super) before: Vec<Batch>,
 }
@@ -143,17 +145,18 @@ impl Hub {
         self.trades.subscribe()
     }
 
-    /// Takes the past of `codes` and empties `future` of it, in one moment.
+    /// Takes the past of what is subscribed and empties `future` of it, in one moment.
     ///
     /// # Errors
     /// When `future` fell too far behind.
-    pub(super) fn join<'a>(
+    pub(super) fn join(
         &self,
         session: u64,
-        codes: impl Iterator<Item = &'a String>,
+        subscription: &Subscription,
         future: &mut broadcast::Receiver<Batch>,
     ) -> Result<Joined, super::socket::Overflow> {
-        let synth = self.synth();
+        let now_ms = self.now_ms();
+        let market = self.synth();
         let mut before = Vec::new();
         loop {
             match future.try_recv() {
@@ -162,11 +165,17 @@ impl Hub {
                 Err(_) => break,
             }
         }
-        let snapshot = |code: &String| {
-            let back = self.faults.snapshot(session, code)?;
-            synth.before_last(code, back).cloned()
-        };
-        Ok(Joined { last: codes.filter_map(snapshot).collect(), before })
+        let simple = subscription.format.is_simple();
+        let back = |code: &str| self.faults.snapshot(session, code);
+        let snapshots = subscription.streams.iter();
+        let snapshots =
+            snapshots.flat_map(|s| streams::snapshots(&market, (s, simple), now_ms, back)).collect();
+        Ok(Joined { snapshots, before })
+    }
+
+    /// When the venue's clock shows a time.
+    pub(super) fn at(&self, ms: i64) -> Instant {
+        self.started + Duration::from_millis(ms.saturating_sub(self.start_ms).max(0).unsigned_abs())
     }
 
     /// Looks at the market.

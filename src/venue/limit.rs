@@ -16,6 +16,12 @@ pub(super) enum Group {
     Market,
     /// `/v1/trades/ticks`.
     Trades,
+    /// `/v1/ticker` and `/v1/ticker/all`.
+    Ticker,
+    /// `/v1/orderbook` and its instruments.
+    Orderbook,
+    /// All of `/v1/candles/…` together.
+    Candles,
     /// Upgrades.
     Connect,
     /// Anything with an `Origin` header (since 2024-07-17).
@@ -26,7 +32,9 @@ impl Group {
     /// Requests, and in what time.
     const fn allows(self) -> (u32, Duration) {
         match self {
-            Self::Market | Self::Trades => (10, Duration::from_secs(1)),
+            Self::Market | Self::Trades | Self::Ticker | Self::Orderbook | Self::Candles => {
+                (10, Duration::from_secs(1))
+            }
             Self::Connect => (5, Duration::from_secs(1)),
             Self::Origin => (1, Duration::from_secs(10)),
         }
@@ -37,6 +45,9 @@ impl Group {
         match self {
             Self::Market => format!("group=market; min=600; sec={left}"),
             Self::Trades => format!("group=crix-trades; min=600; sec={left}"),
+            Self::Ticker => format!("group=ticker; min=600; sec={left}"),
+            Self::Orderbook => format!("group=orderbook; min=600; sec={left}"),
+            Self::Candles => format!("group=candles; min=600; sec={left}"),
             Self::Connect => format!("group=websocket; min=300; sec={left}"),
             Self::Origin => "group=origin; min=6; sec=0".into(),
         }

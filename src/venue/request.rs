@@ -5,7 +5,7 @@
 //!
 //! Keeps: [decode-is-total] [bounded]
 
-use super::wire::Format;
+use super::{candle::stream_unit_ms, wire::Format};
 use serde_json::{Map, Value};
 use std::fmt::Write;
 
@@ -89,7 +89,7 @@ fn is_stream(object: &Map<String, Value>) -> bool {
 
 fn stream(object: &Map<String, Value>) -> Result<Stream, Refused> {
     let kind = object.get("type").and_then(Value::as_str).ok_or(NO_TYPE)?;
-    if !matches!(kind, "ticker" | "trade" | "orderbook") && !kind.starts_with("candle.") {
+    if !matches!(kind, "ticker" | "trade" | "orderbook") && stream_unit_ms(kind).is_none() {
         return Err(INVALID_PARAM);
     }
     let codes = object.get("codes").and_then(Value::as_array).filter(|c| !c.is_empty()).ok_or(NO_CODES)?;
@@ -150,6 +150,7 @@ mod tests {
         check(r#"[{"ticket":"t"},{"type":"trade"}]"#, "NO_CODES");
         check(r#"[{"ticket":"t"},{"type":"trade","codes":[]}]"#, "NO_CODES");
         check(r#"[{"ticket":"t"},{"type":"trades","codes":["KRW-BTC"]}]"#, "INVALID_PARAM");
+        check(r#"[{"ticket":"t"},{"type":"candle.2m","codes":["KRW-BTC"]}]"#, "INVALID_PARAM");
         check(r#"[{"ticket":"t"},{"type":"trade","codes":[1]}]"#, "INVALID_PARAM");
         check(r#"[{"ticket":"t"},{"type":"trade","codes":["A-B"],"is_only_snapshot":1}]"#, "INVALID_PARAM");
         check(r#"[{"ticket":"t"},{"type":"trade","codes":["A-B"]},{"format":"XML"}]"#, "WRONG_FORMAT");

@@ -1,9 +1,11 @@
-//! REST: the two quotation endpoints a client needs to know markets and to fill gaps.
+//! REST: what a client needs to know markets and to fill gaps, and the quotations beside.
 //!
 //! Pure but for the hub it asks. Bodies, error bodies and quota headers as measured at the venue in
 //! March 2026; a page never crosses a UTC day, which is what makes filling a gap over midnight hard.
 //!
 //! Keeps: [bounded] [decode-is-total]
+
+mod quotes;
 
 use super::{
     fault::{BadPage, Refusal},
@@ -64,9 +66,13 @@ pub(super) fn answer(hub: &Hub, path: &str, query: &str) -> Answer {
     if let Some(refusal) = hub.faults.rest_refusal() {
         return Answer::of(refusal);
     }
+    let candle_unit = quotes::candle_unit(path);
     let group = match path {
         "/v1/market/all" => Group::Market,
         "/v1/trades/ticks" => Group::Trades,
+        "/v1/ticker" | "/v1/ticker/all" => Group::Ticker,
+        "/v1/orderbook" | "/v1/orderbook/instruments" => Group::Orderbook,
+        _ if candle_unit.is_some() => Group::Candles,
         _ => return Answer::new(404, wire::error("not_found", "no Route matched with those values")),
     };
     let left = match hub.take(group) {
@@ -74,13 +80,16 @@ pub(super) fn answer(hub: &Hub, path: &str, query: &str) -> Answer {
         Err(refused) => return self::refused(group, refused),
     };
     let parameters = parameters(query);
-    let (status, body) = match group {
-        Group::Market => (200, markets(hub, &parameters)),
-        _ => match ticks(hub, &parameters) {
-            Ok(body) => (200, body),
-            Err(refused) => refused.answer(),
-        },
+    let body = match (path, candle_unit) {
+        (_, Some(unit)) => quotes::candles(hub, unit, &parameters),
+        ("/v1/market/all", _) => Ok(markets(hub, &parameters)),
+        ("/v1/ticker", _) => quotes::tickers(hub, false, &parameters),
+        ("/v1/ticker/all", _) => quotes::tickers(hub, true, &parameters),
+        ("/v1/orderbook", _) => quotes::books(hub, &parameters),
+        ("/v1/orderbook/instruments", _) => quotes::instruments(hub, &parameters),
+        _ => ticks(hub, &parameters),
     };
+    let (status, body) = body.map_or_else(Refused::answer, |body| (200, body));
     Answer { remaining: Some(group.header(left)), ..Answer::new(status, body) }
 }
 
@@ -137,10 +146,7 @@ fn ticks(hub: &Hub, parameters: &HashMap<String, String>) -> Result<String, Refu
     let code = parameters.get("market").filter(|m| !m.is_empty()).ok_or(Refused::Missing)?;
     // REST, unlike the socket, takes lower case.
     let code = code.to_ascii_uppercase();
-    let number = |key: &str| match parameters.get(key).filter(|v| !v.is_empty()) {
-        None => Ok(None),
-        Some(value) => value.parse::<u64>().map(Some).map_err(|_| Refused::Mismatch),
-    };
+    let number = |key: &str| number(parameters, key);
     let count = match number("count")?.map(usize::try_from) {
         None => 1,
         Some(Ok(count)) if (1..=MAX_COUNT).contains(&count) => count,
@@ -173,6 +179,14 @@ fn ticks(hub: &Hub, parameters: &HashMap<String, String>) -> Result<String, Refu
         out.truncate(out.len() / 2);
     }
     Ok(out)
+}
+
+/// A whole number, if it is there.
+fn number(parameters: &HashMap<String, String>, key: &str) -> Result<Option<u64>, Refused> {
+    match parameters.get(key).filter(|v| !v.is_empty()) {
+        None => Ok(None),
+        Some(value) => value.parse().map(Some).map_err(|_| Refused::Mismatch),
+    }
 }
 
 /// A page of trades as it should not be.

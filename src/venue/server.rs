@@ -6,7 +6,8 @@
 //! Keeps: [bounded]
 
 use super::{
-    fault::BadUpgrade,
+    FaultHandle,
+    fault::{BadUpgrade, Script},
     hub::Hub,
     limit::Group,
     line::{Line, Reset, Stream},
@@ -14,7 +15,7 @@ use super::{
     session, wire,
 };
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
@@ -30,6 +31,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Where sessions begin.
 pub(super) const WEBSOCKET_PATH: &str = "/websocket/v1";
+/// Where faults can be sent to.
+const FAULT_PATH: &str = "/fault";
+/// The longest script that may be sent.
+const MAX_SCRIPT: usize = 256 * 1024;
 /// Connections at one time; more are closed at once. Chosen, not measured.
 const MAX_CONNECTIONS: usize = 1_024;
 /// Before accepting is tried again after a failure (too many open files, mostly).
@@ -105,6 +110,9 @@ impl Server {
         if request.uri().path() == WEBSOCKET_PATH {
             return self.upgrade(&mut request, group_at_origin, reset);
         }
+        if request.uri().path() == FAULT_PATH && request.method() == Method::POST {
+            return self.plain(self.told(request).await);
+        }
         match self.hub.faults.rest_delay() {
             Some(Duration::ZERO) => {}
             Some(delay) => tokio::time::sleep(delay).await,
@@ -162,6 +170,28 @@ impl Server {
             None => {}
         }
         response
+    }
+
+    /// Runs a script that somebody sends.
+    async fn told(&self, request: Request<Incoming>) -> Answer {
+        let body = match Limited::new(request.into_body(), MAX_SCRIPT).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(why) => return Answer::new(400, format!("the script cannot be read: {why}\n")),
+        };
+        match String::from_utf8_lossy(&body).parse::<Script>() {
+            Ok(script) => {
+                let answer = format!("{} faults are set, each at its time from now\n", script.steps().len());
+                self.run_script(script);
+                Answer::new(200, answer)
+            }
+            Err(why) => Answer::new(400, format!("{why}\n")),
+        }
+    }
+
+    /// Sets each fault at its time from now, until the venue ends.
+    pub(super) fn run_script(&self, script: Script) {
+        let (faults, stop) = (FaultHandle(Arc::clone(&self.hub)), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(faults.play(script)).await });
     }
 
     /// A response with what every one carries.

@@ -14,13 +14,14 @@ use super::{
     hub::{Batch, Hub},
     limit::Messages,
     line::Reset,
-    request::{self, Refused, Request, Stream, Subscription},
+    request::{self, Refused, Request, Subscription},
     socket::{self, Incoming, Overflow, Reader, Writer},
-    synth::VenueTrade,
-    wire,
+    streams::{self, Grid, Spelled, Wants},
+    wire::{self, events},
 };
 use bytes::Bytes;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::Arc,
     time::Duration,
@@ -64,8 +65,8 @@ struct Session {
     reset: Reset,
     future: broadcast::Receiver<Batch>,
     subscription: Subscription,
-    /// By code: the trade streams that want its events, in number. Codes may be named twice.
-    wanted: HashMap<String, usize>,
+    wanted: HashMap<String, Wants>,
+    grid: Grid,
     messages: Messages,
     /// When the next `UP` is due; set by the text `PING`.
     up_at: Option<Instant>,
@@ -84,7 +85,7 @@ where
     let (read, write) = tokio::io::split(io);
     let mut reader = Reader::new(read);
     let queue = if hub.firehose.is_some() { firehose::QUEUE } else { hub.queue };
-    let (number, acts) = hub.faults.enter();
+    let (number, mut acts) = hub.faults.enter();
     let _open = Open { number, hub: Arc::clone(&hub) };
     let mut session = Session {
         number,
@@ -93,6 +94,7 @@ where
         future: hub.listen(),
         subscription: Subscription::default(),
         wanted: HashMap::new(),
+        grid: Grid::default(),
         messages: Messages::new(),
         up_at: None,
         active_at: Instant::now(),
@@ -101,7 +103,7 @@ where
         chance: Chance::new(hub.seed ^ number, "session"),
         hub,
     };
-    let end = session.run(&mut reader, acts).await;
+    let end = session.run(&mut reader, &mut acts).await;
     match end {
         End::Drop => {}
         // A client that does not read is left all the same.
@@ -117,8 +119,22 @@ where
             let _ = tokio::time::timeout(CLOSE_WAIT, session.writer.finish()).await;
         }
         End::HalfOpen => {
-            session.subscription = Subscription::default();
-            while let Ok(Some(_)) = reader.next().await {}
+            let unheard = async { while let Ok(Some(_)) = reader.next().await {} };
+            tokio::select! {
+                () = unheard => {}
+                () = told_to_end(number, &mut acts) => {}
+            }
+        }
+    }
+}
+
+/// Resolves when the connection of a session that hears nothing is dropped all the same.
+async fn told_to_end(session: u64, acts: &mut broadcast::Receiver<(Option<u64>, Act)>) {
+    loop {
+        match acts.recv().await {
+            Ok((who, Act::Drop | Act::Reset)) if who.is_none_or(|number| number == session) => return,
+            Err(broadcast::error::RecvError::Closed) => return,
+            _ => {}
         }
     }
 }
@@ -139,15 +155,17 @@ impl Session {
     async fn run<R: AsyncRead + Unpin>(
         &mut self,
         reader: &mut Reader<R>,
-        mut acts: broadcast::Receiver<(Option<u64>, Act)>,
+        acts: &mut broadcast::Receiver<(Option<u64>, Act)>,
     ) -> End {
         loop {
             let idle_at = self.active_at + IDLE;
             let up_at = self.up_at.unwrap_or(idle_at);
             let leaves_at = self.later.first_key_value().map_or(idle_at, |((at, _), _)| *at);
+            let grid_at = self.grid.next_ms().map_or(idle_at, |ms| self.hub.at(ms));
             let step = tokio::select! {
                 biased;
                 Ok((who, act)) = acts.recv() => self.act(who, act).await,
+                () = tokio::time::sleep_until(grid_at), if self.grid.next_ms().is_some() => self.say_grid(),
                 () = tokio::time::sleep_until(leaves_at), if !self.later.is_empty() => self.release(),
                 incoming = reader.next() => match incoming {
                     Ok(Some(incoming)) => self.hear(incoming).await,
@@ -209,50 +227,88 @@ impl Session {
             tokio::spawn(pool.pour(self.writer.events()));
             return Ok(());
         }
-        let trades = || subscription.streams.iter().filter(|s| s.kind == "trade");
-        let codes = |pick: fn(&Stream) -> bool| trades().filter(move |s| pick(s)).flat_map(|s| &s.codes);
-        let joined = self.hub.join(self.number, codes(|s| s.snapshot), &mut self.future)?;
+        let joined = self.hub.join(self.number, &subscription, &mut self.future)?;
         for batch in joined.before {
             self.deliver(&batch)?;
         }
-        let mut wanted = HashMap::new();
-        codes(|s| s.realtime).for_each(|code| *wanted.entry(code.clone()).or_default() += 1);
-        self.wanted = wanted;
+        self.grid.clear();
+        self.wanted = streams::wants(&subscription);
         self.subscription = subscription;
-        self.send(joined.last.iter(), true)
+        self.say_all(joined.snapshots)
     }
 
     fn deliver(&mut self, batch: &Batch) -> Result<(), End> {
         let wanted = std::mem::take(&mut self.wanted);
-        let events = batch.iter().flat_map(|trade| {
-            let times = wanted.get(&*trade.code).copied().unwrap_or(0);
-            std::iter::repeat_n(trade, times)
-        });
-        let sent = self.send(events, false);
+        let sent = self.deliver_what(&wanted, batch);
         self.wanted = wanted;
         sent
     }
 
-    /// Sends events, each as the fault board lets it.
-    fn send<'a>(&mut self, trades: impl Iterator<Item = &'a VenueTrade>, snapshot: bool) -> Result<(), End> {
-        let format = self.subscription.format;
-        let mut text = String::with_capacity(512);
-        for trade in trades {
-            text.clear();
-            if format.is_list() {
-                text.push('[');
+    /// Sends the trades that are wanted, then a ticker for each market that traded.
+    fn deliver_what(&mut self, wanted: &HashMap<String, Wants>, batch: &Batch) -> Result<(), End> {
+        let (now_ms, simple) = (self.hub.now_ms(), self.subscription.format.is_simple());
+        let mut ticked: Vec<(&str, usize)> = Vec::new();
+        for trade in batch.iter() {
+            let Some(wants) = wanted.get(&*trade.code) else { continue };
+            self.grid.note(trade, wants, now_ms);
+            if wants.tickers > 0 && !ticked.iter().any(|(code, _)| **code == *trade.code) {
+                ticked.push((&trade.code, wants.tickers));
             }
-            wire::trade(&mut text, trade, format.is_simple(), snapshot);
-            if format.is_list() {
-                text.push(']');
+            for _ in 0..wants.trades {
+                let mut text = String::with_capacity(512);
+                wire::trade(&mut text, trade, simple, false);
+                self.say_trade(&trade.code, &text)?;
             }
-            self.say_trade(&trade.code, &text)?;
+        }
+        for (code, times) in ticked {
+            let Some(ticker) = self.hub.with_market(|market| market.ticker(code, now_ms)) else { continue };
+            let mut text = String::with_capacity(1_024);
+            events::ticker(&mut text, &ticker, simple, false);
+            for _ in 0..times {
+                self.say_event(code, &text)?;
+            }
         }
         Ok(())
     }
 
+    /// Sends what waited for the grid.
+    fn say_grid(&mut self) -> Result<(), End> {
+        let (now_ms, simple) = (self.hub.now_ms(), self.subscription.format.is_simple());
+        let due = self.hub.with_market(|market| self.grid.take(market, &self.wanted, now_ms, simple));
+        self.say_all(due)
+    }
+
+    fn say_all(&mut self, events: Vec<Spelled>) -> Result<(), End> {
+        for Spelled { code, text, is_trade } in events {
+            if is_trade {
+                self.say_trade(&code, &text)?;
+            } else {
+                self.say_event(&code, &text)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends an event that is no trade.
+    fn say_event(&mut self, code: &str, text: &str) -> Result<(), End> {
+        if self.hub.faults.stalls(self.number, code) {
+            return Ok(());
+        }
+        if self.hub.faults.drops(self.number, code) {
+            return Err(End::Flush);
+        }
+        self.say(self.listed(text).as_bytes())
+    }
+
+    /// An event as the format has it: alone, or as a list of one.
+    fn listed<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.subscription.format.is_list() { format!("[{text}]").into() } else { text.into() }
+    }
+
     /// Sends one trade as the fault board lets it.
     fn say_trade(&mut self, code: &str, text: &str) -> Result<(), End> {
+        let listed = self.listed(text);
+        let text = &*listed;
         let faults = &self.hub.faults;
         if faults.stalls(self.number, code) {
             return Ok(());

@@ -8,8 +8,9 @@
 
 use super::{
     VenueError,
+    candle::{Candle, Candles, start_of},
     grid::{Quote, UNIT},
-    walk::{Character, Walk},
+    walk::{Character, Past, Walk},
 };
 use crate::{market::is_market_code, trade::Side};
 use std::{
@@ -22,7 +23,11 @@ pub const MAIN_MARKETS: [&str; 8] =
     ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "KRW-DOGE", "KRW-USDT", "BTC-ETH", "USDT-BTC"];
 
 /// How long REST answers for a trade, as at the venue.
-const RETENTION_MS: i64 = 7 * 86_400_000;
+const RETENTION_MS: i64 = 7 * DAY_MS;
+const DAY_MS: i64 = 86_400_000;
+
+/// Trades made before the start at most, so that a long past does not delay it.
+const HISTORY_TRADES: f64 = 100_000.0;
 
 /// One execution as the stand-in knows it. Amounts are integers of 10^-8.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,8 +148,20 @@ struct Market {
     walk: Walk,
     /// What REST keeps, by id.
     shelf: VecDeque<VenueTrade>,
+    candles: Candles,
     listed: bool,
     warned: bool,
+}
+
+/// A market's day, as tickers tell it.
+pub(super) struct Ticker {
+    pub(super) last: VenueTrade,
+    /// Since 00:00 UTC.
+    pub(super) day: Candle,
+    pub(super) last_24h: Candle,
+    pub(super) highest: i64,
+    pub(super) lowest: i64,
+    pub(super) warned: bool,
 }
 
 /// Which retained trades to return, newest first.
@@ -184,20 +201,33 @@ impl Synth {
             liveliness: options.liveliness,
             pace,
         };
-        let begin_ms = options.start_ms - options.history_ms;
+        let history_ms = options.history_ms.clamp(0, RETENTION_MS);
+        let history_s = (history_ms as f64 / 1_000.0).max(1.0);
+        let total: f64 = characters.iter().map(|c| c.rate).sum();
+        let thin = (HISTORY_TRADES / (total * history_s).max(1.0)).min(1.0);
+        let shelf = 0.8 * synth.retained as f64 / history_s;
         for character in characters {
-            synth.open(character, begin_ms, options.start_ms)?;
+            let past_rate = (character.rate * thin).min(shelf);
+            synth.open(character, options.start_ms - history_ms, options.start_ms, past_rate)?;
         }
         synth.advance_to(options.start_ms);
         Ok(synth)
     }
 
-    fn open(&mut self, character: Character, begin_ms: i64, start_ms: i64) -> Result<(), VenueError> {
+    fn open(
+        &mut self,
+        character: Character,
+        begin_ms: i64,
+        start_ms: i64,
+        past_rate: f64,
+    ) -> Result<(), VenueError> {
         if self.index.insert(Arc::clone(&character.code), self.markets.len()).is_some() {
             return Err(VenueError::Market(character.code.to_string()));
         }
-        let walk = Walk::new(character, self.pace, self.seed, begin_ms, start_ms);
-        self.markets.push(Market { walk, shelf: VecDeque::new(), listed: true, warned: false });
+        let past = Past { begin_ms, start_ms, rate: past_rate.min(character.rate) };
+        let walk = Walk::new(character, self.pace, self.seed, &past);
+        let (shelf, candles) = (VecDeque::new(), Candles::default());
+        self.markets.push(Market { walk, shelf, candles, listed: true, warned: false });
         Ok(())
     }
 
@@ -215,7 +245,7 @@ impl Synth {
         }
         let character = character(self.seed, code, self.markets.len(), self.liveliness);
         let character = character.ok_or_else(|| VenueError::Market(code.into()))?;
-        self.open(character, now_ms, now_ms)
+        self.open(character, now_ms, now_ms, f64::MAX)
     }
 
     /// Takes a market off the list: no trades, nothing over REST. What it traded stays known to
@@ -278,7 +308,8 @@ impl Synth {
 
     /// Keeps a trade for REST, by id.
     fn shelve(&mut self, number: usize, trade: &VenueTrade) {
-        let Some(Market { shelf, .. }) = self.markets.get_mut(number) else { return };
+        let Some(Market { shelf, candles, .. }) = self.markets.get_mut(number) else { return };
+        candles.add(trade);
         let at = shelf.partition_point(|t| t.sequential_id < trade.sequential_id);
         shelf.insert(at, trade.clone());
         let oldest_ms = trade.traded_at_ms - RETENTION_MS;
@@ -326,6 +357,23 @@ impl Synth {
         market.into_iter().flat_map(|market| &market.shelf)
     }
 
+    /// What a market's trades come to by seconds and minutes.
+    pub(super) fn candles(&self, code: &str) -> Option<&Candles> {
+        Some(&self.market(code)?.candles)
+    }
+
+    /// The state of a market after its last trade; `None` before its first.
+    pub(super) fn ticker(&self, code: &str, now_ms: i64) -> Option<Ticker> {
+        let market = self.market(code)?;
+        let last = market.shelf.back()?.clone();
+        let day = market.candles.get(DAY_MS, start_of(DAY_MS, last.traded_at_ms))?;
+        let last_24h = market.candles.since(now_ms - DAY_MS).unwrap_or_else(|| Candle::of(&last));
+        // A year is not kept; these stand for it, beyond whatever the market does.
+        let base = market.walk.base();
+        let (highest, lowest) = ((base / 2 * 3).max(day.high), (base / 5 * 3).min(day.low));
+        Some(Ticker { last, day, last_24h, highest, lowest, warned: market.warned })
+    }
+
     fn market(&self, code: &str) -> Option<&Market> {
         self.markets.get(*self.index.get(code)?).filter(|m| m.listed)
     }
@@ -333,6 +381,29 @@ impl Synth {
     fn market_mut(&mut self, code: &str) -> Option<&mut Market> {
         self.markets.get_mut(*self.index.get(code)?)
     }
+}
+
+/// So many codes: [`MAIN_MARKETS`], then others quoted in won, bitcoin and dollars in the venue's
+/// proportion of 2026 (289, 328 and 238 of 855).
+#[must_use]
+pub fn many_markets(count: usize) -> Vec<String> {
+    const COINS: [&str; 40] = [
+        "ADA", "AVAX", "DOT", "LINK", "TRX", "XLM", "HBAR", "SUI", "NEAR", "APT", "ATOM", "BCH", "ETC",
+        "AAVE", "UNI", "SAND", "MANA", "STX", "ARB", "SEI", "EOS", "QTUM", "NEO", "WAVES", "ZIL", "ICX",
+        "KAVA", "ALGO", "THETA", "VET", "CHZ", "AXS", "GRT", "FLOW", "MINA", "ASTR", "ONDO", "PEPE", "SHIB",
+        "BLUR",
+    ];
+    const ROUND: [(&str, usize); 8] =
+        [("KRW", 0), ("BTC", 0), ("USDT", 0), ("KRW", 1), ("BTC", 1), ("KRW", 2), ("BTC", 2), ("USDT", 1)];
+    let others = (0..).map(|n: usize| {
+        let (quote, nth) = ROUND.get(n % ROUND.len()).copied().unwrap_or(("KRW", 0));
+        let coin = n / ROUND.len() * 3 + nth;
+        match COINS.get(coin) {
+            Some(coin) => format!("{quote}-{coin}"),
+            None => format!("{quote}-C{coin}"),
+        }
+    });
+    MAIN_MARKETS.map(String::from).into_iter().chain(others).take(count).collect()
 }
 
 /// The price around which a main market swings, in whole units of its quote currency times 10^8.
@@ -367,9 +438,15 @@ fn character(seed: u64, code: &str, rank: usize, liveliness: Liveliness) -> Opti
         return Some(Character { code: name, quote, base, rate, swing, whales });
     }
     let base = other_base(seed, code, quote);
-    let busiest = if lively { 1.0 } else { 0.3 };
     let rank = f64::from(u16::try_from(rank).unwrap_or(u16::MAX));
-    let rate = (busiest / (1.0 + rank / 16.0)).max(0.01);
+    let rate = if lively {
+        (1.0 / (1.0 + rank / 16.0)).max(0.01)
+    } else {
+        // Half of 244 won markets had been silent for about two minutes, a seventh for ten
+        // (2026-03-11).
+        let quieter = rank / 12.0;
+        (0.3 / (1.0 + quieter * quieter.sqrt())).max(0.000_2)
+    };
     let swing = if lively { 0.02 } else { 0.006 };
     Some(Character { code: name, quote, base, rate, swing, whales })
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod faults;
+mod streams;
 
 use super::*;
 use bytes::Bytes;
@@ -298,7 +299,7 @@ async fn trades_are_left_out_and_repeated_on_demand() {
 async fn acts_reach_every_open_session_once() {
     let venue = start().await;
     let mut client = connect(&venue).await;
-    client.say(r#"[{"ticket":"t"},{"type":"ticker","codes":["KRW-BTC"]}]"#).await;
+    client.say(r#"[{"ticket":"t"},{"type":"trade","codes":["KRW-NO"]}]"#).await;
     venue.run_script(vec![
         (Duration::from_secs(1), Fault::Garbage(Bytes::from_static(b"{\"type\":\"tra"))),
         (Duration::from_secs(2), Fault::Ping),

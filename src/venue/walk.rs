@@ -21,6 +21,8 @@ const US_PER_MS: i64 = 1_000;
 const US_PER_S: f64 = 1e6;
 /// In fills; what [`Walk::fill_count`] yields on average when nothing sweeps.
 const FILLS_PER_ORDER: f64 = 1.5;
+/// How long before the start a thinned past ends.
+const RECENT_MS: i64 = 600_000;
 /// From the match to the frame, in ms, as measured in 2023 to 2026.
 const DELAY_MS: (i64, i64) = (35, 56);
 /// Of a whale's single fill, in won: above the 100 million that alert rules like to name.
@@ -64,6 +66,19 @@ pub(super) struct Walk {
     last_ms: i64,
     next_n: u64,
     last_arrival_ms: i64,
+    past_rate: f64,
+    /// From here on its rate is its own.
+    recent_us: i64,
+}
+
+/// What a market has behind it when the venue starts.
+pub(super) struct Past {
+    /// Its first order.
+    pub(super) begin_ms: i64,
+    /// When the venue starts.
+    pub(super) start_ms: i64,
+    /// Trades a second until [`RECENT_MS`] before the start.
+    pub(super) rate: f64,
 }
 
 /// One taker order being filled.
@@ -77,7 +92,8 @@ struct Order {
 impl Walk {
     /// A walk whose first order comes at `begin_ms` and whose first swing some seconds after
     /// `start_ms`.
-    pub(super) fn new(character: Character, pace: Pace, seed: u64, begin_ms: i64, start_ms: i64) -> Self {
+    pub(super) fn new(character: Character, pace: Pace, seed: u64, past: &Past) -> Self {
+        let (begin_ms, start_ms) = (past.begin_ms, past.start_ms);
         let mut chance = Chance::new(seed, &character.code);
         let base = to_f64(character.base);
         // Below the base, so that the first swing, which goes up, crosses it.
@@ -96,10 +112,17 @@ impl Walk {
             last_ms: i64::MIN,
             next_n: 0,
             last_arrival_ms: i64::MIN,
+            past_rate: past.rate,
+            recent_us: (start_ms - RECENT_MS) * US_PER_MS,
             character,
             pace,
             chance,
         }
+    }
+
+    /// The price that it swings around.
+    pub(super) const fn base(&self) -> i64 {
+        self.character.base
     }
 
     /// The market's code.
@@ -277,9 +300,12 @@ impl Walk {
             Phase::Calm { .. } => 1.0,
             Phase::Swing { .. } => self.pace.swing_rate,
         };
-        let mean_us = US_PER_S * FILLS_PER_ORDER / (self.character.rate * faster).max(1e-6);
+        let past = self.next_us < self.recent_us;
+        let rate = if past { self.past_rate } else { self.character.rate * faster };
+        let mean_us = US_PER_S * FILLS_PER_ORDER / rate.max(1e-6);
+        let longest_us = if past { i64::MAX / 4 } else { self.pace.longest_gap_us };
         let stretch = if self.chance.is(0.3) { 0.05 } else { 1.4 };
-        ((mean_us * stretch * self.chance.exponential()) as i64).clamp(1, self.pace.longest_gap_us)
+        ((mean_us * stretch * self.chance.exponential()) as i64).clamp(1, longest_us)
     }
 }
 

@@ -6,6 +6,8 @@
 //!
 //! Keeps: [numbers-survive]
 
+pub(super) mod events;
+
 use super::synth::VenueTrade;
 use crate::trade::Side;
 use std::fmt::Write;

@@ -38,10 +38,13 @@ impl Quotes {
         }
     }
 
-    /// Appends those that wait.
-    pub(super) fn append(&mut self, tape: &Tape, status: &Status) {
+    /// Appends those that wait, unless another session brings the same.
+    pub(super) fn append(&mut self, tape: &Tape, status: &Status, leads: impl FnOnce() -> bool) {
         if self.pending.is_empty() {
             return;
+        }
+        if !leads() {
+            return self.pending.clear();
         }
         match tape.append_quotes(&self.pending) {
             Ok(_) => {}

@@ -13,7 +13,9 @@
 //!
 //! Keeps: [decode-is-total]
 
+use super::super::grid::Quote;
 use super::{BadPage, BadUpgrade, Fault, Mangle, Planned, Refusal, Script, Who};
+use crate::market::is_market_code;
 use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
@@ -218,7 +220,8 @@ impl Entry {
 
     fn market(&self) -> Result<String, String> {
         match self.markets.as_slice() {
-            [code] => Ok(code.clone()),
+            [code] if Quote::of(code).is_some() && is_market_code(code) => Ok(code.clone()),
+            [code] => Err(format!("{code:?} is no market of KRW, BTC or USDT")),
             _ => Err("markets must name one market".into()),
         }
     }
@@ -441,6 +444,7 @@ mod tests {
         check("at = \"1s\"\nname = \"mangle-trades\"\ncount = 1\nhow = \"nan\"", "\"nan\" is not known");
         check("at = \"1s\"\nname = \"drop\"\nsession = \"old\"", "did you mean");
         check("at = \"1s\"\nname = \"raw\"\nbody = \"8\"", "in hex");
+        check("at = \"1s\"\nname = \"list\"\nmarkets = [\"EUR-BTC\"]", "is no market of");
         check("name = \"drop\"", "missing field `at`");
     }
 

@@ -26,7 +26,7 @@ impl<F: Into<Planned>> From<Vec<(Duration, F)>> for Script {
 impl Script {
     /// Draws faults that a client with REST can make good: connections that end, stall, stop or are
     /// refused; trades repeated, late, in another order or cut with their connection; snapshots
-    /// missing or old; REST refused, slow, silent or with wrong pages. What a connection does not
+    /// missing; REST refused, slow, silent or with wrong pages. What a connection does not
     /// deliver is always followed by its end, so that no trade is lost on one that looks sound.
     ///
     /// They come in the first four fifths of `length`. Then everything is right again, and all
@@ -37,7 +37,8 @@ impl Script {
     }
 
     /// As [`Script::from_seed`], with trades left out and spelled wrongly on connections that go on,
-    /// and rows missing in pages: losses that nobody can prove to have seen.
+    /// rows missing in pages, and snapshots of trades before the last: losses that nobody can prove
+    /// to have seen.
     #[must_use]
     pub fn lossy(seed: u64, length: Duration) -> Self {
         Self::draw(seed, length, true)
@@ -79,6 +80,16 @@ fn whole_ms(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// What every drawn fault may be made of.
+struct Drawn {
+    who: Who,
+    count: u64,
+    /// For what holds for a while.
+    time: Duration,
+    /// For what is late.
+    short: Duration,
+}
+
 /// Draws one fault, which has ended `most` after `at`.
 fn draw_fault(
     chance: &mut Chance,
@@ -87,79 +98,96 @@ fn draw_fault(
     lossy: bool,
     steps: &mut Vec<(Duration, Planned)>,
 ) {
-    let time = whole_ms(most.mul_f64(chance.between(0.05, 1.0)));
-    let who = [Who::All, Who::All, Who::Oldest, Who::Newest][chance.below(4)];
-    let count = 1 + chance.below(30) as u64;
-    let short = Duration::from_millis(20 + chance.below(600) as u64);
-    let mut put = |planned: Planned| steps.push((at, planned));
-    match chance.below(if lossy { 25 } else { 22 }) {
-        0 | 1 => put(Fault::Drop.on(who)),
-        2 => put(Fault::Reset.on(who)),
-        3 => put(Fault::HalfOpen.on(who)),
-        4 => {
-            put(Fault::Close { code: [1000, 1001, 1006, 1011, 1012][chance.below(5)], reason: String::new() }
-                .on(who))
+    let drawn = Drawn {
+        who: chance.one_of(&[Who::All, Who::All, Who::Oldest, Who::Newest]),
+        count: 1 + chance.below(30) as u64,
+        time: whole_ms(most.mul_f64(chance.between(0.05, 1.0))),
+        short: Duration::from_millis(20 + chance.below(600) as u64),
+    };
+    match chance.below(if lossy { 12 } else { 10 }) {
+        // Of the sessions that are open, to their end: no trade comes between the stall and the drop
+        // that tells of it.
+        0 => {
+            steps.push((at, Fault::Stall.on(Who::Oldest)));
+            steps.push((at, Fault::Stall.on(Who::Newest)));
+            steps.push((at + drawn.time, Fault::Drop.into()));
         }
-        5 => put(Fault::DropAfter { frames: count }.into()),
-        6 => put(Fault::CutFrame.on(who)),
-        // With the session's end as its own; what it hid is fetched again then.
-        7 | 8 => {
-            put(Fault::Stall.on(Who::All).lasting(time));
-            steps.push((at + time, Fault::Drop.into()));
-        }
-        9 => put(Fault::MutePongs.on(who).lasting(time)),
-        10 => put(Fault::Freeze.on(who).lasting(time.min(Duration::from_secs(15)))),
-        11 => put(Fault::RepeatTrades { count }.into()),
-        12 => put(Fault::ReorderTrades { count, within: short }.into()),
-        13 => put(Fault::DelayTrades { by: short }.on(who).lasting(time)),
-        14 => put([Fault::NoSnapshots, Fault::StaleSnapshots { trades: 1 + chance.below(20) }]
-            [chance.below(2)]
-        .clone()
-        .lasting(time)),
-        15 => {
-            put([Fault::RefuseConnections, Fault::SilentConnections][chance.below(2)].clone().lasting(time))
-        }
-        16 => put(Fault::RefuseUpgrades(
-            [Refusal::too_many(time), Refusal::unavailable(time), Refusal::ban(time)][chance.below(3)]
-                .clone(),
-        )
-        .into()),
-        17 => put(Fault::RefuseRest(
-            [
-                Refusal::too_many(time),
-                Refusal::unavailable(time),
-                Refusal::ban(time),
-                Refusal::new(500, "", time),
-            ][chance.below(4)]
-            .clone(),
-        )
-        .into()),
-        18 => {
-            put([Fault::HangRest, Fault::SlowRest { by: short * 4 }][chance.below(2)].clone().lasting(time))
-        }
-        19 => put(Fault::BadPages(
-            [BadPage::Overlap { rows: 1 + chance.below(9) }, BadPage::Repeat, BadPage::Cut, BadPage::Empty]
-                [chance.below(4)],
-        )
-        .lasting(time)),
-        20 => put(Fault::BadPages(BadPage::Stale { by: short * 3 }).lasting(time)),
-        21 => put([
-            Fault::Garbage(Bytes::from_static(b"{\"type\":\"tra")),
-            Fault::Error { name: "INVALID_PARAM".into() },
-            Fault::Pings { count: 20, bytes: 125 },
-            Fault::WrongDate { by_ms: 3_600_000 },
-        ][chance.below(4)]
-        .clone()
-        .on(who)
-        .lasting(time)),
-        22 => put(Fault::OmitTrades { count }.into()),
-        23 => put(Fault::BadPages(BadPage::LeaveOut { every: 1 + chance.below(5) }).lasting(time)),
-        _ => put(Fault::MangleTrades {
-            count,
-            how: [Mangle::CutJson, Mangle::MissingPrice, Mangle::BadUtf8][chance.below(3)],
-        }
-        .into()),
+        1..=4 => steps.push((at, connection_fault(chance, &drawn))),
+        5 | 6 => steps.push((at, event_fault(chance, &drawn))),
+        7..=9 => steps.push((at, rest_fault(chance, &drawn))),
+        _ => steps.push((at, loss(chance, &drawn))),
     }
+}
+
+/// What ends a connection, keeps it from beginning, or makes it of no use.
+fn connection_fault(chance: &mut Chance, drawn: &Drawn) -> Planned {
+    let &Drawn { who, count, time, .. } = drawn;
+    let code = chance.one_of(&[1000, 1001, 1006, 1011, 1012]);
+    let refusal = chance.one_of(&[Refusal::too_many(time), Refusal::unavailable(time), Refusal::ban(time)]);
+    chance.one_of(&[
+        Fault::Drop.on(who),
+        Fault::Drop.on(who),
+        Fault::Reset.on(who),
+        Fault::HalfOpen.on(who),
+        Fault::Close { code, reason: String::new() }.on(who),
+        Fault::Error { name: "INVALID_PARAM".into() }.on(who),
+        Fault::DropAfter { frames: count }.into(),
+        Fault::CutFrame.on(who),
+        Fault::MutePongs.on(who).lasting(time),
+        Fault::RefuseConnections.lasting(time),
+        Fault::SilentConnections.lasting(time),
+        Fault::RefuseUpgrades(refusal).into(),
+    ])
+}
+
+/// What is odd about events of which none is lost.
+fn event_fault(chance: &mut Chance, drawn: &Drawn) -> Planned {
+    let &Drawn { who, count, time, short } = drawn;
+    chance.one_of(&[
+        Fault::RepeatTrades { count }.into(),
+        Fault::ReorderTrades { count, within: short }.into(),
+        Fault::DelayTrades { by: short }.on(who).lasting(time),
+        Fault::Freeze.on(who).lasting(time.min(Duration::from_secs(15))),
+        Fault::NoSnapshots.lasting(time),
+        Fault::Garbage(Bytes::from_static(b"{\"type\":\"tra")).on(who),
+        Fault::Pings { count: 20, bytes: 125 }.on(who),
+    ])
+}
+
+/// What is wrong with REST, short of rows that are missing for good.
+fn rest_fault(chance: &mut Chance, drawn: &Drawn) -> Planned {
+    let &Drawn { time, short, .. } = drawn;
+    let rows = 1 + chance.below(9);
+    let refusal = chance.one_of(&[
+        Refusal::too_many(time),
+        Refusal::unavailable(time),
+        Refusal::ban(time),
+        Refusal::new(500, "", time),
+    ]);
+    chance.one_of(&[
+        Fault::RefuseRest(refusal).into(),
+        Fault::HangRest.lasting(time),
+        Fault::SlowRest { by: short * 4 }.lasting(time),
+        Fault::WrongDate { by_ms: 3_600_000 }.lasting(time),
+        Fault::BadPages(BadPage::Overlap { rows }).lasting(time),
+        Fault::BadPages(BadPage::Repeat).lasting(time),
+        Fault::BadPages(BadPage::Cut).lasting(time),
+        Fault::BadPages(BadPage::Empty).lasting(time),
+        Fault::BadPages(BadPage::Stale { by: short }).lasting(time),
+    ])
+}
+
+/// What is lost in a way that nobody can prove to have seen.
+fn loss(chance: &mut Chance, drawn: &Drawn) -> Planned {
+    let &Drawn { count, time, .. } = drawn;
+    let (every, trades) = (1 + chance.below(5), 1 + chance.below(20));
+    let how = chance.one_of(&[Mangle::CutJson, Mangle::MissingPrice, Mangle::BadUtf8]);
+    chance.one_of(&[
+        Fault::OmitTrades { count }.into(),
+        Fault::MangleTrades { count, how }.into(),
+        Fault::StaleSnapshots { trades }.lasting(time),
+        Fault::BadPages(BadPage::LeaveOut { every }).lasting(time),
+    ])
 }
 
 #[cfg(test)]
