@@ -24,7 +24,8 @@ use tradehook::{
     pipeline::{MarketFilter, NodeSpec, Pipeline},
     plugin::{Host, Limits},
     policy::Defaults,
-    runtime::{Group, Intake, Replay, Source},
+    runtime::{Group, Intake, Replay, Source, Spine},
+    splice::SpliceConfig,
     status::Status,
     tape::{Next, Tape, TapeConfig},
     trade::{Flags, Side, Trade, Trades},
@@ -170,7 +171,9 @@ fn live_path(host: &Host, url: &str) -> f64 {
                 trades: vec!["KRW-BTC".into()],
                 ..Subscription::default()
             };
-            let intake = Intake::new(Arc::clone(&fed), Status::new("bench", now_ms), now_ms, ask);
+            let status = Status::new("bench", now_ms);
+            let spine = Spine::new(Arc::clone(&fed), status, Arc::new(now_ms), SpliceConfig::default());
+            let intake = Intake::new(Arc::new(spine), ask);
             let end = CancellationToken::new();
             let connector = WsConnector::new(&url).unwrap();
             let before = cpu_ns();

@@ -15,6 +15,7 @@
 mod alerts;
 mod channels;
 mod fault;
+mod feed;
 mod json;
 mod locate;
 mod names;

@@ -21,6 +21,7 @@ mod dial;
 mod handler;
 mod keepalive;
 mod meter;
+mod pace;
 mod retry;
 mod session;
 
@@ -29,6 +30,7 @@ pub use connect::{ConnectError, Connector};
 pub use dial::{Machine, WsConnector};
 pub use handler::{Cause, Handler, SessionEvent, SystemClock, Verdict, WallClock};
 pub use keepalive::Keepalive;
+pub use pace::Paced;
 
 use session::{End, Session};
 use std::{future::Future, sync::Arc, time::Duration};

@@ -12,12 +12,15 @@
 
 mod bundled;
 mod clockwork;
+mod fetch;
 mod history;
 mod intake;
 mod live;
 mod output;
 mod plan;
 mod replay;
+mod sessions;
+mod spine;
 mod worker;
 
 pub use bundled::BUNDLED;
@@ -29,3 +32,4 @@ pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};
 pub use replay::{Replay, ReplayError, Source, Summary};
+pub use spine::{Spine, Wall};

@@ -353,6 +353,13 @@ impl Splice {
         self.broken.is_empty() && !self.shards.is_empty() && self.shards.iter().all(|s| !s.live.is_empty())
     }
 
+    /// Whether another session that is up carries the same markets.
+    #[must_use]
+    pub fn is_backed(&self, link: Link) -> bool {
+        let shard = self.shards.get(usize::from(link.shard));
+        shard.is_some_and(|shard| shard.live.iter().any(|&replica| replica != link.replica))
+    }
+
     /// What is being repaired: how many markets, and how many trades wait.
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {

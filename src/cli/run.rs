@@ -44,7 +44,7 @@ pub(super) fn refuse(error: &StartError) -> Exit {
             tell!("{}", refused.render(colour()));
             Exit::Config
         }
-        StartError::Venue(_) | StartError::State(_) => fail(Exit::Config, error),
+        StartError::Venue(_) | StartError::Rest(_) | StartError::State(_) => fail(Exit::Config, error),
         StartError::Tape(_) | StartError::Store(_) => fail(Exit::Output, error),
         StartError::Engine(_) | StartError::Listen(..) | StartError::Thread(_) => {
             fail(Exit::Unavailable, error)

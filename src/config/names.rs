@@ -62,10 +62,11 @@ impl Known<'_> {
     }
 
     fn check_glob(&self, item: &Item<'_>, glob: &str) {
-        if !upper_case(item, glob)
-            || self.markets.is_empty()
-            || self.markets.iter().any(|m| glob_matches(glob, m))
-        {
+        // What a pattern of the feed stands for is known when the venue's list has been read.
+        let may_match = |m: &String| {
+            glob_matches(glob, m) || glob_matches(m, glob) || (m.contains('*') && glob.contains('*'))
+        };
+        if !upper_case(item, glob) || self.markets.is_empty() || self.markets.iter().any(may_match) {
             return;
         }
         let near = text::nearest(glob, self.markets.iter().map(String::as_str));
@@ -95,7 +96,7 @@ fn list_some(words: &[String]) -> String {
     if words.len() > MOST { format!("{shown} and {} more", words.len() - MOST) } else { shown }
 }
 
-/// The codes to subscribe to: exact, each once. None at all when there is a fault, so that those
+/// The codes and patterns to subscribe to, each once. None at all when there is a fault, so that those
 /// who name the same markets are not faulted for it too.
 pub(super) fn subscribed(item: &Item<'_>) -> Option<Vec<String>> {
     let mut codes = Vec::new();
@@ -125,8 +126,14 @@ pub(super) fn subscribed(item: &Item<'_>) -> Option<Vec<String>> {
 /// What is wrong with `code`, and what was probably meant.
 fn market_fault(code: &str) -> Option<(String, String)> {
     if code.contains('*') {
-        let help = "write every market; patterns are accepted in the markets of plugins and alerts";
-        return Some((format!("the feed cannot resolve the pattern {}", quoted(code)), help.into()));
+        let upper = code.to_ascii_uppercase();
+        let is_odd = |b: u8| !(b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'-' | b'*'));
+        if upper.bytes().any(is_odd) || upper.bytes().filter(|b| *b == b'-').count() > 1 {
+            let help = "a pattern is a market with `*` for any run of characters, like \"KRW-*\"";
+            return Some((format!("{} is not a pattern of markets", quoted(code)), help.into()));
+        }
+        let help = format!("market codes are upper case: {}", quoted(&upper));
+        return (upper != code).then(|| (format!("{} is not a pattern of markets", quoted(code)), help));
     }
     let meant = probable_market(code);
     if meant.as_deref() == Some(code) {

@@ -5,13 +5,12 @@ use std::{net::SocketAddr, ops::RangeInclusive, path::Path, path::PathBuf, time:
 use toml::de::DeTable;
 
 use super::{
-    Config, Feed, FrameFormat, Log, LogFormat, LogLevel, Outside, Refused, Runtime, State, Status, Tape,
-    alerts, channels,
+    Config, Log, LogFormat, LogLevel, Outside, Refused, Runtime, State, Status, Tape, alerts, channels,
     fault::{Fault, MAX_FAULTS, Source},
-    names::{self, Known},
+    feed,
+    names::Known,
     plugins,
-    text::{self, quoted},
-    url,
+    text::quoted,
     walk::{Findings, Item, Section, Walk},
 };
 
@@ -23,7 +22,6 @@ pub(super) const fn ms(from: u64, to: u64) -> RangeInclusive<Duration> {
 const SECOND: u64 = 1000;
 const HOUR: u64 = 3600 * SECOND;
 const DAY: u64 = 24 * HOUR;
-const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
@@ -83,7 +81,7 @@ fn syntax_fault(source: &Source, error: &toml::de::Error) -> Fault {
 
 fn root<'a>(walk: &'a Walk<'a>, table: &'a DeTable<'a>) -> Config {
     let mut root = Section::root(walk, table);
-    let feed = feed(root.sub("feed"));
+    let feed = feed::read(root.sub("feed"));
     let tape = tape(root.sub("tape"));
     let state = state(root.sub("state"));
     let status = status(root.sub("status"));
@@ -98,49 +96,6 @@ fn root<'a>(walk: &'a Walk<'a>, table: &'a DeTable<'a>) -> Config {
     root.finish();
     let (warnings, source) = (Vec::new(), walk.source.clone());
     Config { feed, tape, state, status, log, runtime, plugins, alerts, channels, warnings, source }
-}
-
-fn feed(mut s: Section<'_>) -> Feed {
-    let d = Feed::default();
-    let ping = s.get("ping_interval");
-    let ping_interval = ping.as_ref().and_then(|i| i.duration(ms(SECOND, HOUR))).unwrap_or(d.ping_interval);
-    let pong = s.get("pong_timeout");
-    let pong_timeout = pong.as_ref().and_then(|i| i.duration(ms(SECOND, 2 * HOUR))).unwrap_or(d.pong_timeout);
-    if let Some(item) = ping.or(pong).filter(|_| ping_interval >= pong_timeout) {
-        let shown = text::show_duration;
-        let message = format!(
-            "ping_interval ({}) must be shorter than pong_timeout ({})",
-            shown(ping_interval),
-            shown(pong_timeout)
-        );
-        item.fault(message, "a connection would be given up before it could answer".to_owned());
-    }
-    let backoff_min = s.or("backoff_min", d.backoff_min, |i| i.duration(ms(100, HOUR)));
-    let backoff = s.get("backoff_max");
-    let backoff_max = backoff.as_ref().and_then(|i| i.duration(ms(SECOND, HOUR))).unwrap_or(d.backoff_max);
-    if backoff_min > backoff_max {
-        let message = "backoff_max must not be shorter than backoff_min";
-        backoff.map_or_else(|| s.fault(message, None), |item| item.fault(message, None));
-    }
-    let feed = Feed {
-        url: s.or("url", d.url, |i| url::websocket(i)),
-        markets: s.or("markets", d.markets, names::subscribed),
-        format: s.or("format", d.format, |i| i.one_of(&formats())),
-        ping_interval,
-        pong_timeout,
-        connect_timeout: s
-            .or("connect_timeout", d.connect_timeout, |i| i.duration(ms(100, 10 * 60 * SECOND))),
-        backoff_min,
-        backoff_max,
-        max_message: s.or("max_message", d.max_message, |i| i.size(16 * KIB..=64 * MIB)),
-    };
-    s.finish();
-    feed
-}
-
-fn formats() -> [(&'static str, FrameFormat); 4] {
-    [FrameFormat::Default, FrameFormat::Simple, FrameFormat::JsonList, FrameFormat::SimpleList]
-        .map(|f| (f.as_str(), f))
 }
 
 fn tape(mut s: Section<'_>) -> Tape {

@@ -67,8 +67,20 @@ impl Config {
 pub struct Feed {
     /// Where the WebSocket is, `wss://` (or `ws://` on loopback).
     pub url: String,
-    /// Market codes to subscribe to, each once.
+    /// Where REST is, `https://` (or `http://` on loopback); `None`: at the host of `url`.
+    pub rest: Option<String>,
+    /// Market codes and patterns to subscribe to, each once.
     pub markets: Vec<String>,
+    /// Between two looks at the venue's list of markets.
+    pub refresh_interval: Duration,
+    /// Over how many sockets the markets are spread.
+    pub sockets: u16,
+    /// How many sockets carry the same markets.
+    pub redundancy: u16,
+    /// After how much silence a session is asked whether it still delivers.
+    pub stale_after: Duration,
+    /// How missed trades are fetched.
+    pub backfill: Backfill,
     /// Spelling of the frames that is asked for.
     pub format: FrameFormat,
     /// Between two protocol pings.
@@ -89,7 +101,13 @@ impl Default for Feed {
     fn default() -> Self {
         Self {
             url: "wss://api.upbit.com/websocket/v1".into(),
+            rest: None,
             markets: ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "KRW-DOGE"].map(String::from).into(),
+            refresh_interval: Duration::from_secs(3_600),
+            sockets: 1,
+            redundancy: 1,
+            stale_after: Duration::from_secs(60),
+            backfill: Backfill::default(),
             format: FrameFormat::Default,
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(60),
@@ -99,6 +117,45 @@ impl Default for Feed {
             max_message: 1 << 20,
         }
     }
+}
+
+/// `[feed.backfill]`: how trades that were missed are fetched over REST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backfill {
+    /// Whether they are.
+    pub enabled: bool,
+    /// Requests a second.
+    pub rate: u32,
+    /// How long a market's live trades may wait for its repair.
+    pub deadline: Duration,
+    /// Most pages of 500 trades for one gap of one market.
+    pub pages: u32,
+    /// Most trades that wait, of all markets together.
+    pub hold: usize,
+    /// What happens beyond.
+    pub when_full: WhenFull,
+}
+
+impl Default for Backfill {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            rate: 8,
+            deadline: Duration::from_secs(300),
+            pages: 2_000,
+            hold: 100_000,
+            when_full: WhenFull::Release,
+        }
+    }
+}
+
+/// What is done with live trades of a market under repair when no more may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The repair ends, what it lacks is a gap.
+    Release,
+    /// The newest are left out and fetched later.
+    Refetch,
 }
 
 /// Spelling of the venue's frames.

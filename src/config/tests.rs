@@ -172,6 +172,7 @@ fn the_shipped_file_shows_every_key() {
         text.lines().filter_map(|l| l.split_once(" = ")).map(|(key, _)| key.trim()).collect();
     for section in [
         "feed",
+        "feed.backfill",
         "tape",
         "state",
         "status",
@@ -185,7 +186,7 @@ fn the_shipped_file_shows_every_key() {
         let help = refused.faults.first().unwrap().help.clone().unwrap();
         for key in help.split('`').skip(1).step_by(2) {
             assert!(
-                shown.contains(key) || key == "defaults",
+                shown.contains(key) || ["defaults", "backfill"].contains(&key),
                 "config.toml does not show {key} of [{section}]"
             );
         }

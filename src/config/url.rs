@@ -130,6 +130,37 @@ pub(super) fn websocket(item: &Item<'_>) -> Option<String> {
     }
 }
 
+/// The URL that paths of REST are appended to.
+pub(super) fn rest(item: &Item<'_>) -> Option<String> {
+    const EXAMPLE: &str = "\"https://api.upbit.com\"";
+    let text = item.string("a URL", EXAMPLE)?;
+    let refuse = |message: String, help: String| {
+        item.fault(message, help);
+        None
+    };
+    match split(text) {
+        Err(why) => refuse(format!("not a URL: {why}"), format!("write {EXAMPLE}")),
+        Ok(parts) if parts.credentials => {
+            item.walk.hide(item.span.clone());
+            refuse("the URL holds a user name or password".into(), "REST needs none".into())
+        }
+        Ok(_) if text.contains('?') => {
+            refuse("the URL has a query".into(), "paths of REST are appended to it".into())
+        }
+        Ok(parts) if parts.scheme == "https" => Some(text.trim_end_matches('/').to_owned()),
+        Ok(parts) if parts.scheme == "http" && host(parts.host) == Host::Loopback => {
+            Some(text.trim_end_matches('/').to_owned())
+        }
+        Ok(parts) if parts.scheme == "http" => refuse(
+            "unencrypted http:// is accepted for this machine only".into(),
+            "write https://, or a loopback host".into(),
+        ),
+        Ok(parts) => {
+            refuse(format!("unknown scheme \"{}\"", parts.scheme.escape_debug()), format!("write {EXAMPLE}"))
+        }
+    }
+}
+
 /// Whether `url` may be told alerts.
 ///
 /// # Errors

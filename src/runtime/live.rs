@@ -8,29 +8,32 @@ mod sinks;
 pub use error::{ReloadError, StartError};
 
 use super::{
-    clockwork,
-    intake::{Intake, Pulse},
+    clockwork, fetch,
     output::Output,
     plan::{self, Group, Plan},
+    sessions::{self, Wanted},
+    spine::Spine,
     worker::{self, Control, Kept, Running, Worker},
 };
 use crate::{
     config::{Config, Refused},
     entry::GapCause,
-    feed::{self, FeedConfig, SystemClock, WallClock, WsConnector},
+    feed::{FeedConfig, SystemClock, WallClock, WsConnector},
     outbox::{self, FileStore, MemoryStore, Store},
     pipeline::Checkpoint,
     plugin::Host,
+    rest::{Rest, RestConfig, UrlError, VenueDoor},
+    splice::{SpliceConfig, WhenFull},
     status::{self, Status, StatusError},
     tape::{Tape, TapeConfig},
-    upbit::{Format, Subscription},
+    upbit::{self, Format, Subscription},
 };
 use std::{
     collections::BTreeMap,
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -64,13 +67,12 @@ pub struct Runtime {
     tape: Arc<Tape>,
     store: Arc<dyn Store>,
     status: Status,
-    wall_ms: fn() -> i64,
-    subscription: Arc<Mutex<Subscription>>,
-    pulse: Arc<Pulse>,
+    spine: Arc<Spine>,
     running: Vec<Running>,
     /// Of the plugins' files, in order.
     digests: Vec<String>,
     feed: Task,
+    fetcher: Task,
     clockwork: Task,
     sender: Task,
     http: Option<Task>,
@@ -112,33 +114,32 @@ impl Runtime {
         let host = Host::new(config.runtime.compile_cache.clone()).map_err(StartError::Engine)?;
         let plan = Plan::new(&config, &host).map_err(StartError::Refused)?;
         let connector = WsConnector::new(&config.feed.url).map_err(StartError::Venue)?;
+        let rest = rest(&config).map_err(StartError::Rest)?;
         let listener = listen(config.status.listen).await?;
         let tape = Arc::new(Tape::open(tape_config(&config)).map_err(StartError::Tape)?);
         let store = open_store(&config)?;
-        let wall_ms: fn() -> i64 = || SystemClock.now_ms();
         let workers = prepare(&config, &plan.groups, &tape, &store, &status)?;
 
         let sender = sinks::spawn(&config, &options, Arc::clone(&store), status.clone());
         let running = spawn_all(workers).map_err(StartError::Thread)?;
-        let subscription = Arc::new(Mutex::new(subscription(&config)));
-        let pulse = Arc::new(Pulse::default());
+        let wall_ms = Arc::new(|| SystemClock.now_ms());
+        let spine = Arc::new(Spine::new(Arc::clone(&tape), status.clone(), wall_ms, splice_config(&config)));
         let clockwork = {
-            let (tape, pulse, status) = (Arc::clone(&tape), Arc::clone(&pulse), status.clone());
-            Task::spawn(|stop| clockwork::run(tape, pulse, status, wall_ms, stop))
+            let (tape, spine, status) = (Arc::clone(&tape), Arc::clone(&spine), status.clone());
+            Task::spawn(|stop| clockwork::run(tape, spine, status, stop))
         };
         let status_addr = listener.as_ref().and_then(|l| l.local_addr().ok());
         let http = listener.map(|listener| serve_status(listener, status.clone()));
         let mut runtime = Self {
             feed: Task::spawn(|_| async {}),
+            fetcher: Task::spawn(|_| async {}),
             config,
             options,
             host,
             tape,
             store,
             status,
-            wall_ms,
-            subscription,
-            pulse,
+            spine,
             running,
             digests: plan.digests(),
             clockwork,
@@ -146,7 +147,7 @@ impl Runtime {
             http,
             status_addr,
         };
-        runtime.feed = runtime.spawn_feed(connector, GapCause::Downtime);
+        runtime.spawn_feed(connector, rest, GapCause::Downtime);
         Ok(runtime)
     }
 
@@ -162,19 +163,12 @@ impl Runtime {
         &self.config
     }
 
-    fn spawn_feed(&self, connector: WsConnector, missing: GapCause) -> Task {
-        let intake = Intake::shared(
-            Arc::clone(&self.tape),
-            self.status.clone(),
-            self.wall_ms,
-            Arc::clone(&self.subscription),
-            Arc::clone(&self.pulse),
-            missing,
-        );
-        let config = feed_config(&self.config);
-        Task::spawn(|stop| async move {
-            feed::run(config, connector, intake, SystemClock, stop).await;
-        })
+    fn spawn_feed(&mut self, connector: WsConnector, rest: Rest, cause: GapCause) {
+        let wanted = wanted(&self.config, cause);
+        let (spine, asked) = (Arc::clone(&self.spine), rest.clone());
+        self.feed = Task::spawn(|stop| sessions::run(wanted, connector, asked, spine, stop));
+        let spine = Arc::clone(&self.spine);
+        self.fetcher = Task::spawn(|stop| fetch::run(spine, rest, stop));
     }
 
     /// Takes a new configuration: plugins, rules and channels change at one offset of the tape; the
@@ -189,6 +183,10 @@ impl Runtime {
         }
         let connector = WsConnector::new(&config.feed.url).map_err(|error| {
             let fault = config.fault_at(&["feed", "url"], error.to_string(), None);
+            ReloadError::Refused(config.refuse(vec![fault]))
+        })?;
+        let rest = rest(&config).map_err(|error| {
+            let fault = config.fault_at(&["feed", "rest"], error.to_string(), None);
             ReloadError::Refused(config.refuse(vec![fault]))
         })?;
         let plan = Plan::new(&config, &self.host).map_err(ReloadError::Refused)?;
@@ -218,10 +216,12 @@ impl Runtime {
         let feed_changed = config.feed != self.config.feed;
         self.config = config;
         if feed_changed {
-            *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = subscription(&self.config);
             let next = self.spawn_nothing();
             std::mem::replace(&mut self.feed, next).end().await;
-            self.feed = self.spawn_feed(connector, GapCause::SessionLost);
+            let next = self.spawn_nothing();
+            std::mem::replace(&mut self.fetcher, next).end().await;
+            self.spine.configure(splice_config(&self.config));
+            self.spawn_feed(connector, rest, GapCause::SessionLost);
         }
         let (plugins, channels) = (&self.config.plugins, &self.config.channels);
         self.status.retain(|kind, name| match kind {
@@ -358,6 +358,7 @@ impl Runtime {
     pub async fn broken(&mut self) -> &'static str {
         tokio::select! {
             _ = &mut self.feed.handle => "the feed",
+            _ = &mut self.fetcher.handle => "the fetcher",
             _ = &mut self.clockwork.handle => "the clock",
             _ = &mut self.sender.handle => "the sender",
             () = ended(&self.running) => "a pipeline",
@@ -369,6 +370,7 @@ impl Runtime {
     pub async fn stop(self) -> Stopped {
         let deadline = Instant::now() + self.config.runtime.grace;
         self.feed.end().await;
+        self.fetcher.end().await;
         self.clockwork.end().await;
         let end = self.tape.end();
         self.running.iter().for_each(|r| r.control.stop_at(end));
@@ -458,11 +460,23 @@ fn feed_config(config: &Config) -> FeedConfig {
     }
 }
 
+fn wanted(config: &Config, cause: GapCause) -> Wanted {
+    let from = &config.feed;
+    Wanted {
+        markets: from.markets.clone(),
+        sockets: from.sockets,
+        redundancy: from.redundancy,
+        refresh_every: from.refresh_interval,
+        subscription: subscription(config),
+        feed: feed_config(config),
+        cause,
+    }
+}
+
 fn subscription(config: &Config) -> Subscription {
     use crate::config::FrameFormat;
     Subscription {
         ticket: format!("tradehook-{}-{:08x}", std::process::id(), fastrand::u32(..)),
-        trades: config.feed.markets.clone(),
         format: match config.feed.format {
             FrameFormat::Default => Format::Default,
             FrameFormat::Simple => Format::Simple,
@@ -471,6 +485,28 @@ fn subscription(config: &Config) -> Subscription {
         },
         ..Subscription::default()
     }
+}
+
+fn splice_config(config: &Config) -> SpliceConfig {
+    let from = &config.feed.backfill;
+    SpliceConfig {
+        backfill: from.enabled,
+        deadline: from.deadline,
+        pages: from.pages,
+        hold: from.hold,
+        when_full: match from.when_full {
+            crate::config::WhenFull::Release => WhenFull::Release,
+            crate::config::WhenFull::Refetch => WhenFull::Refetch,
+        },
+        stale_after: config.feed.stale_after,
+    }
+}
+
+fn rest(config: &Config) -> Result<Rest, UrlError> {
+    let base = config.feed.rest.clone().or_else(|| upbit::rest_base(&config.feed.url));
+    let door = VenueDoor::new(&base.unwrap_or_default())?;
+    let per_second = config.feed.backfill.rate;
+    Ok(Rest::new(&RestConfig { per_second, ..RestConfig::default() }, door))
 }
 
 fn kept(config: &Config) -> Kept {

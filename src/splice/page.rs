@@ -93,7 +93,7 @@ impl Splice {
                 let mut oldest_ms = i64::MAX;
                 for trade in trades.iter().filter(|trade| asked.admits(trade)) {
                     let place = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
-                    if market.first.is_some_and(|first| place < first) {
+                    if market.first.is_some_and(|first| place < first) || place.ms < asked.lower_ms() {
                         continue;
                     }
                     if market.seen.note(trade.sequential_id, trade.traded_at_ms).is_ok() {

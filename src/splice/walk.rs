@@ -95,6 +95,11 @@ impl Walk {
         walk
     }
 
+    /// What is older than this is not looked for.
+    pub(super) fn lower_ms(&self) -> i64 {
+        self.lower_ms
+    }
+
     /// Down to where it came.
     pub(super) fn lowest_ms(&self) -> Option<i64> {
         self.lowest.map(|lowest| lowest.ms)

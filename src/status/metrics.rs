@@ -157,6 +157,26 @@ pub static METRICS: &[Metric] = metrics! {
         |s, out| out.int(&[], s.intake.duplicates);
     Counter "backfilled_trades" "" [] "Trades fetched over REST after a loss.",
         |s, out| out.int(&[], s.intake.backfilled);
+    Gauge "splice_repairing_markets" "" [] "Markets whose live trades wait until what was missed has been fetched.",
+        |s, out| out.int(&[], s.intake.splice.repairing);
+    Gauge "splice_held_trades" "" [] "Trades that wait for a repair.",
+        |s, out| out.int(&[], s.intake.splice.held);
+    Counter "splice_requests" "" [] "Pages of trades asked for over REST.",
+        |s, out| out.int(&[], s.intake.splice.requests);
+    Counter "splice_request_failures" "" [] "Requests over REST without an answer that could be used.",
+        |s, out| out.int(&[], s.intake.splice.failures);
+    Counter "splice_probes" "" [] "Times that a session was asked whether it still delivers.",
+        |s, out| out.int(&[], s.intake.splice.probes);
+    Counter "splice_unanswered_probes" "" [] "Times that it did not answer and was replaced.",
+        |s, out| out.int(&[], s.intake.splice.unanswered);
+    Counter "splice_stale_markets" "" [] "Markets that a session had not delivered though it answered pings.",
+        |s, out| out.int(&[], s.intake.splice.stale);
+    Counter "splice_id_holes" "" [] "Holes in the numbering of trades, each a trade that was lost on the way.",
+        |s, out| out.int(&[], s.intake.splice.holes);
+    Counter "splice_forgotten_trades" "" [] "Trades older than anything remembered, dropped.",
+        |s, out| out.int(&[], s.intake.splice.forgotten);
+    Counter "splice_left_out_trades" "" [] "Live trades that could not wait for a repair, to be fetched later.",
+        |s, out| out.int(&[], s.intake.splice.left_out);
     Counter "ignored_frames" "" [] "Frames of kinds that are not used.",
         |s, out| out.int(&[], s.intake.ignored);
     Counter "invalid_frames" "" ["reason"] "Frames, or elements of a list frame, that were not taken.",

@@ -4,7 +4,8 @@ use super::{
     clean,
     counts::{Count, Moment, Tally, lock},
     snapshot::{
-        ChannelSnapshot, GapSnapshot, IntakeSnapshot, PipelineSnapshot, PluginSnapshot, TapeSnapshot,
+        ChannelSnapshot, GapSnapshot, IntakeSnapshot, PipelineSnapshot, PluginSnapshot, SpliceSnapshot,
+        TapeSnapshot,
     },
 };
 use crate::entry::Gap;
@@ -33,8 +34,58 @@ pub struct IntakeStatus {
     pub ignored: Count,
     /// Frames or elements that were not taken, by reason.
     pub invalid: Tally,
+    /// The splice.
+    pub splice: SpliceStatus,
     gaps_filled: Tally,
     gaps_open: Tally,
+}
+
+/// What is missing, and what is done about it.
+#[derive(Debug, Default)]
+pub struct SpliceStatus {
+    /// Markets that are being repaired.
+    pub repairing: Count,
+    /// Live trades and fetched ones that wait for a repair.
+    pub held: Count,
+    /// Requests for ticks.
+    pub requests: Count,
+    /// Requests over REST without an answer that could be used.
+    pub failures: Count,
+    /// Questions whether a session still delivers.
+    pub probes: Count,
+    /// Those that got no answer: the session was replaced.
+    pub unanswered: Count,
+    /// Markets that a live session had not delivered.
+    pub stale: Count,
+    /// Holes in the numbering of trades.
+    pub holes: Count,
+    /// Trades that were older than anything remembered.
+    pub forgotten: Count,
+    /// Live trades left out because no more could wait, to be fetched later.
+    pub left_out: Count,
+}
+
+impl SpliceStatus {
+    /// What waits.
+    pub fn waiting(&self, markets: usize, trades: usize) {
+        self.repairing.set(markets as u64);
+        self.held.set(trades as u64);
+    }
+
+    fn snapshot(&self) -> SpliceSnapshot {
+        SpliceSnapshot {
+            repairing: self.repairing.get(),
+            held: self.held.get(),
+            requests: self.requests.get(),
+            failures: self.failures.get(),
+            probes: self.probes.get(),
+            unanswered: self.unanswered.get(),
+            stale: self.stale.get(),
+            holes: self.holes.get(),
+            forgotten: self.forgotten.get(),
+            left_out: self.left_out.get(),
+        }
+    }
 }
 
 impl IntakeStatus {
@@ -53,6 +104,7 @@ impl IntakeStatus {
             backfilled: self.backfilled.get(),
             ignored: self.ignored.get(),
             invalid: self.invalid.get(),
+            splice: self.splice.snapshot(),
             gaps: GapSnapshot { filled: self.gaps_filled.get(), open: self.gaps_open.get() },
         }
     }

@@ -93,8 +93,35 @@ pub struct IntakeSnapshot {
     pub ignored: u64,
     /// Frames or elements not taken, by reason.
     pub invalid: ByReason,
+    /// What is missing, and what is done about it.
+    pub splice: SpliceSnapshot,
     /// Gaps on the tape.
     pub gaps: GapSnapshot,
+}
+
+/// What is missing, and what is done about it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SpliceSnapshot {
+    /// Markets that are being repaired.
+    pub repairing: u64,
+    /// Trades that wait for a repair.
+    pub held: u64,
+    /// Requests for ticks.
+    pub requests: u64,
+    /// Requests over REST without an answer that could be used.
+    pub failures: u64,
+    /// Questions whether a session still delivers.
+    pub probes: u64,
+    /// Those that got no answer.
+    pub unanswered: u64,
+    /// Markets that a live session had not delivered.
+    pub stale: u64,
+    /// Holes in the numbering of trades.
+    pub holes: u64,
+    /// Trades older than anything remembered, dropped.
+    pub forgotten: u64,
+    /// Live trades left out to be fetched later.
+    pub left_out: u64,
 }
 
 /// Gaps on the tape, by cause.

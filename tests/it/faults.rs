@@ -64,19 +64,20 @@ fn every_loss_of_the_connection_is_a_gap_and_the_trades_flow_again() {
         sessions = recovers(port, sessions);
     }
 
-    let status = port.status();
-    let said = number(&status, "/intake/gaps/open/session_lost");
+    let status = port.until("the last repair", |s| number(s, "/intake/splice/repairing") == 0);
+    let said = number(&status, "/intake/gaps/filled/session_lost");
     let (_, metrics) = port.get("/metrics").unwrap();
-    let line = format!("tradehook_gaps_total{{filled=\"false\",cause=\"session_lost\"}} {said}");
+    let line = format!("tradehook_gaps_total{{filled=\"true\",cause=\"session_lost\"}} {said}");
     assert!(metrics.contains(&line), "no {line:?} in\n{metrics}");
+    assert_eq!(status["intake"]["gaps"]["open"], serde_json::json!({}), "everything was fetched: {status}");
     job.terminate().expect(0);
 
     let (_, entries) = folder.tape();
     let gaps: Vec<_> =
         entries.iter().filter_map(|e| if let Entry::Gap(gap) = e { Some(gap) } else { None }).collect();
     let lost = number(&status, "/feed/sessions") - 1;
-    assert_eq!((gaps.len() as u64, said), (lost, lost), "one gap for each lost session: {gaps:?}");
+    assert!(gaps.len() as u64 >= lost && said >= lost, "a gap at least for each lost session: {gaps:?}");
     for gap in gaps {
-        assert!(gap.cause == GapCause::SessionLost && gap.from_ms <= gap.to_ms && !gap.filled, "{gap:?}");
+        assert!(gap.cause == GapCause::SessionLost && gap.from_ms <= gap.to_ms && gap.filled, "{gap:?}");
     }
 }

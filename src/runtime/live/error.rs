@@ -1,6 +1,9 @@
 //! Why a job does not start, and why a new configuration is not taken.
 
-use crate::{config::Refused, feed::ConnectError, outbox::StoreError, plugin::LoadError, tape::TapeError};
+use crate::{
+    config::Refused, feed::ConnectError, outbox::StoreError, plugin::LoadError, rest::UrlError,
+    tape::TapeError,
+};
 use std::{fmt, io, net::SocketAddr};
 
 /// Why the job does not start.
@@ -16,6 +19,8 @@ pub enum StartError {
     Engine(LoadError),
     /// The venue's address.
     Venue(ConnectError),
+    /// The address of the venue's REST interface.
+    Rest(UrlError),
     /// The status port.
     Listen(SocketAddr, io::Error),
     /// What was remembered does not fit what is configured.
@@ -32,6 +37,7 @@ impl fmt::Display for StartError {
             Self::Store(error) => write!(f, "the state does not open: {error}"),
             Self::Engine(error) => write!(f, "{error}"),
             Self::Venue(error) => write!(f, "feed.url: {error}"),
+            Self::Rest(error) => write!(f, "feed.rest: {error}"),
             Self::Listen(at, error) => write!(f, "status.listen: cannot listen on {at}: {error}"),
             Self::State(why) => f.write_str(why),
             Self::Thread(error) => write!(f, "no thread for a pipeline: {error}"),

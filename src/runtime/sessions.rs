@@ -1,0 +1,247 @@
+//! The sessions: which markets are wanted, how they are spread, and a feed for each socket.
+//!
+//! Patterns are resolved against the venue's own list of markets, which is read again now and then:
+//! new listings join, delisted markets retire, codes that the venue does not know are named. A
+//! market stays with the socket it was given to.
+//!
+//! Keeps: [bounded]
+
+use super::{
+    intake::{Intake, Subscriptions},
+    spine::Spine,
+};
+use crate::{
+    entry::GapCause,
+    feed::{self, Connector, FeedConfig, Paced, Signals},
+    market::glob_matches,
+    rest::{Group, Rest},
+    splice::Link,
+    upbit::{self, MARKETS_PATH, Subscription},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::Notify,
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// Between tries to read the list of markets: from, and at most.
+const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
+/// For one try.
+const LIST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Of many unknown codes so many are named.
+const NAMED: usize = 20;
+
+/// What is to be listened to, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// Codes and patterns.
+    pub(super) markets: Vec<String>,
+    pub(super) sockets: u16,
+    pub(super) redundancy: u16,
+    pub(super) refresh_every: Duration,
+    /// What every subscription has besides its markets.
+    pub(super) subscription: Subscription,
+    pub(super) feed: FeedConfig,
+    /// Why nothing has come in since the tape's last entry.
+    pub(super) cause: GapCause,
+}
+
+/// Runs all sessions until it is stopped.
+pub(super) async fn run<C>(
+    wanted: Wanted,
+    connector: C,
+    rest: Rest,
+    spine: Arc<Spine>,
+    stop: CancellationToken,
+) where
+    C: Connector + Clone + 'static,
+{
+    let patterns = wanted.markets.iter().any(|market| market.contains('*'));
+    let mut sessions = Sessions {
+        shards: BTreeMap::new(),
+        counts: vec![0; usize::from(wanted.sockets)],
+        subscriptions: Subscriptions::default(),
+        running: JoinSet::new(),
+        open: 0,
+        door: Paced::new(connector),
+        spine,
+        wanted,
+        stop: stop.child_token(),
+    };
+    let mut listed = None;
+    if patterns {
+        info!("the venue's list of markets is read, to resolve patterns");
+        let list = listing(&rest, &sessions.spine, true);
+        listed = stop.run_until_cancelled(list).await.flatten();
+    }
+    sessions.resolve(listed.as_ref());
+    let mut next = Instant::now() + if patterns { sessions.wanted.refresh_every } else { Duration::ZERO };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            // A session ends when it is told to; otherwise it is a bug of ours, and the job ends.
+            Some(_) = sessions.running.join_next() => break,
+            listed = async {
+                sleep_until(next).await;
+                listing(&rest, &sessions.spine, false).await
+            } => {
+                next = Instant::now() + sessions.wanted.refresh_every;
+                if listed.is_some() {
+                    sessions.resolve(listed.as_ref());
+                }
+            }
+        }
+    }
+    sessions.stop.cancel();
+    while let Some(ended) = sessions.running.join_next().await {
+        if let Err(error) = ended {
+            error!(%error, "a session ended in a panic");
+        }
+    }
+}
+
+/// The venue's markets. `insist` asks until there is an answer; otherwise one try, and `None`.
+async fn listing(rest: &Rest, spine: &Spine, insist: bool) -> Option<BTreeSet<String>> {
+    let mut wait = AGAIN;
+    loop {
+        let got = timeout(LIST_TIMEOUT, rest.get(Group::Market, MARKETS_PATH)).await;
+        let why = match got {
+            Err(_elapsed) => "it took too long".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Ok(Ok(reply)) => match upbit::decode_markets(&reply.body) {
+                Ok(list) => return Some(list.markets.into_iter().map(|market| market.code).collect()),
+                Err(error) => error.to_string(),
+            },
+        };
+        spine.status().intake().splice.failures.add(1);
+        warn!(why = %crate::status::clean(&why), "no list of markets");
+        if !insist {
+            return None;
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(AGAIN_AT_MOST);
+    }
+}
+
+struct Sessions<C> {
+    /// Which part of the sockets carries a market.
+    shards: BTreeMap<String, u16>,
+    counts: Vec<usize>,
+    subscriptions: Subscriptions,
+    running: JoinSet<()>,
+    /// How many parts have sockets.
+    open: u16,
+    door: Paced<C>,
+    spine: Arc<Spine>,
+    wanted: Wanted,
+    stop: CancellationToken,
+}
+
+impl<C: Connector + Clone + 'static> Sessions<C> {
+    /// Takes the markets that are there, and sees to it that each is carried.
+    fn resolve(&mut self, listed: Option<&BTreeSet<String>>) {
+        let codes = resolved(&self.wanted.markets, listed);
+        if let Some(listed) = listed {
+            let unknown: Vec<&str> =
+                codes.iter().filter(|code| !listed.contains(*code)).map(String::as_str).take(NAMED).collect();
+            if !unknown.is_empty() {
+                warn!(markets = unknown.join(" "), "the venue does not list these markets; they stay silent");
+            }
+        }
+        let joined: Vec<String> =
+            codes.iter().filter(|code| !self.shards.contains_key(*code)).cloned().collect();
+        let left: Vec<String> = self.shards.keys().filter(|code| !codes.contains(*code)).cloned().collect();
+        if joined.is_empty() && left.is_empty() {
+            return;
+        }
+        let is_first = self.shards.is_empty();
+        for code in &left {
+            if let Some(count) = self.shards.remove(code).and_then(|s| self.counts.get_mut(usize::from(s))) {
+                *count -= 1;
+            }
+        }
+        for code in &joined {
+            let emptiest = self.counts.iter_mut().enumerate().min_by_key(|(_, count)| **count);
+            let Some((shard, count)) = emptiest else { return };
+            *count += 1;
+            self.shards.insert(code.clone(), u16::try_from(shard).unwrap_or(0));
+        }
+        if !is_first {
+            info!(joined = joined.join(" "), left = left.join(" "), "the venue's list of markets changed");
+        }
+        self.ask_for_them();
+        let cause = self.wanted.cause;
+        self.spine.cover(self.shards.iter().map(|(code, shard)| (code.as_str(), *shard)), cause);
+        info!(markets = self.shards.len(), "markets are subscribed to");
+        if !is_first {
+            self.spine.resubscribe();
+        }
+        self.open();
+    }
+
+    fn ask_for_them(&self) {
+        let mut subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        subscriptions.resize(self.counts.len(), self.wanted.subscription.clone());
+        for (shard, subscription) in subscriptions.iter_mut().enumerate() {
+            let mine = self.shards.iter().filter(|(_, of)| usize::from(**of) == shard);
+            subscription.trades = mine.map(|(code, _)| code.clone()).collect();
+        }
+    }
+
+    /// A socket for every part that has markets and none yet.
+    fn open(&mut self) {
+        while let Some(1..) = self.counts.get(usize::from(self.open)) {
+            for replica in 0..self.wanted.redundancy {
+                self.connect(Link { shard: self.open, replica });
+            }
+            self.open += 1;
+        }
+    }
+
+    fn connect(&mut self, link: Link) {
+        let nudge = Arc::new(Notify::new());
+        self.spine.listen(link, Arc::clone(&nudge));
+        let intake = Intake::of(Arc::clone(&self.spine), link, Arc::clone(&self.subscriptions));
+        let signals = Signals { shutdown: self.stop.clone(), nudge };
+        let (config, door, spine) = (self.wanted.feed.clone(), self.door.clone(), Arc::clone(&self.spine));
+        self.running.spawn(async move {
+            feed::run(config, door, intake, move || spine.wall_ms(), signals).await;
+        });
+    }
+}
+
+/// The codes that are asked for by name, and those of the list that a pattern matches.
+fn resolved(wanted: &[String], listed: Option<&BTreeSet<String>>) -> BTreeSet<String> {
+    let (patterns, exact): (Vec<&String>, Vec<&String>) =
+        wanted.iter().partition(|market| market.contains('*'));
+    let matches = |code: &&String| patterns.iter().any(|pattern| glob_matches(pattern, code));
+    let matched = listed.into_iter().flatten().filter(matches).cloned();
+    exact.into_iter().cloned().chain(matched).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_take_what_is_listed_and_names_stay_whether_they_are_or_not() {
+        let listed: BTreeSet<String> = ["KRW-BTC", "KRW-ETH", "BTC-ETH"].map(String::from).into();
+        let check = |wanted: &[&str], listed: Option<&BTreeSet<String>>, expect: &[&str]| {
+            let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+            let got: Vec<String> = resolved(&wanted, listed).into_iter().collect();
+            assert_eq!(got, expect, "{wanted:?}");
+        };
+        check(&["KRW-*"], Some(&listed), &["KRW-BTC", "KRW-ETH"]);
+        check(&["KRW-BTC", "KRW-*"], Some(&listed), &["KRW-BTC", "KRW-ETH"]);
+        check(&["KRW-NEW", "*-ETH"], Some(&listed), &["BTC-ETH", "KRW-ETH", "KRW-NEW"]);
+        check(&["KRW-BTC", "BTC-*"], None, &["KRW-BTC"]);
+    }
+}

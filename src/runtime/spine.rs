@@ -1,0 +1,376 @@
+//! The spine: the splice and the tape behind it, shared by whoever brings something.
+//!
+//! Sessions bring trades, the fetcher pages, the clock its seconds. Each takes the lock for a batch,
+//! and what the splice lets pass is on the tape before it is given back: there is no queue between
+//! a socket and the tape.
+//!
+//! Keeps: [one-way] [loss-is-said] [time-enters-once]
+
+use crate::{
+    entry::{Entry, Gap, GapCause, Tick},
+    market::{MarketId, Markets},
+    splice::{Act, Answer, Counts, Link, Note, Now, Request, Sequence, Splice, SpliceConfig, Ticket},
+    status::Status,
+    tape::{Next, Tape, TapeError},
+    trade::{Trade, Trades},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{sync::Notify, time::Instant};
+use tracing::{debug, error, info, warn};
+
+/// Entries at the end of a tape that a new process remembers: some 40 MiB, read in 10 ms.
+const LOOK_BACK: u64 = 500_000;
+
+/// Reads the wall clock, ms since the Unix epoch.
+pub type Wall = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// The splice and the tape.
+pub struct Spine {
+    tape: Arc<Tape>,
+    status: Status,
+    wall_ms: Wall,
+    started: Instant,
+    inner: Mutex<Inner>,
+    /// Rung when there may be something to fetch.
+    work: Notify,
+    /// How each session is nudged.
+    nudges: Mutex<HashMap<Link, Arc<Notify>>>,
+}
+
+struct Inner {
+    splice: Splice,
+    out: Sequence,
+    columns: Trades,
+    names: Arc<Markets>,
+    told: Counts,
+    demands: Vec<Act>,
+}
+
+impl Spine {
+    /// In front of `tape`, of which it remembers the end.
+    #[must_use]
+    pub fn new(tape: Arc<Tape>, status: Status, wall_ms: Wall, config: SpliceConfig) -> Self {
+        let mut splice = Splice::new(config);
+        remember(&tape, &mut splice);
+        let inner = Inner {
+            splice,
+            out: Sequence::default(),
+            columns: Trades::default(),
+            names: tape.markets(),
+            told: Counts::default(),
+            demands: Vec::new(),
+        };
+        Self {
+            tape,
+            status,
+            wall_ms,
+            started: Instant::now(),
+            inner: Mutex::new(inner),
+            work: Notify::new(),
+            nudges: Mutex::default(),
+        }
+    }
+
+    /// What the running system knows of itself.
+    #[must_use]
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// The number of a market on the tape.
+    pub(super) fn intern(&self, code: &str) -> Result<MarketId, TapeError> {
+        self.tape.intern(code)
+    }
+
+    pub(super) fn wall_ms(&self) -> i64 {
+        (self.wall_ms)()
+    }
+
+    /// How gaps are repaired from now on.
+    pub(super) fn configure(&self, config: SpliceConfig) {
+        self.lock().splice.configure(config);
+    }
+
+    /// The markets that are wanted, and which part of the sessions carries each.
+    pub fn cover<'a>(&self, wanted: impl Iterator<Item = (&'a str, u16)>, cause: GapCause) {
+        let wanted = wanted.filter_map(|(code, shard)| match self.intern(code) {
+            Ok(market) => Some((market, shard)),
+            Err(error) => {
+                warn!(%error, code, "a market that the tape does not take is not watched for gaps");
+                None
+            }
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let now = self.now();
+        self.lock().splice.cover(&wanted, cause, now);
+    }
+
+    /// Trades of a session, in their order.
+    pub(super) fn trades(&self, link: Link, batch: &[Trade]) {
+        self.act(|inner, now| inner.splice.trades(link, batch, now, &mut inner.out));
+    }
+
+    /// A session was connected and has subscribed.
+    pub(super) fn opened(&self, link: Link) {
+        self.act(|inner, now| inner.splice.opened(link, now));
+    }
+
+    /// A session is over.
+    pub(super) fn lost(&self, link: Link) {
+        self.act(|inner, now| inner.splice.lost(link, now));
+    }
+
+    /// A second passed. Writes it down, unless there is a market for which it has not.
+    pub(super) fn second(&self) {
+        self.act(|inner, now| inner.splice.tick(now, &mut inner.out));
+        let inner = self.lock();
+        if inner.splice.time_may_pass() {
+            let tick = Tick { at_ms: self.wall_ms() };
+            if let Err(error) = self.tape.append(&Entry::Tick(tick)) {
+                warn!(%error, "a tick is not on disk");
+            }
+        }
+    }
+
+    /// The next page that is to be fetched, with the code of its market.
+    pub(super) fn request(&self) -> Option<(Request, Arc<str>)> {
+        let now = self.now();
+        let mut inner = self.lock();
+        let request = inner.splice.request(now)?;
+        let code = inner.names.code(request.ticket.market).cloned();
+        drop(inner);
+        let code = code.or_else(|| self.tape.markets().code(request.ticket.market).cloned());
+        code.map(|code| (request, code))
+    }
+
+    /// When there may be a page to fetch, if one waits.
+    pub(super) fn next_request_at(&self) -> Option<Instant> {
+        let at = self.lock().splice.next_request_at()?;
+        Some(self.started + std::time::Duration::from_millis(at))
+    }
+
+    /// What came of a request.
+    pub(super) fn answer(&self, ticket: Ticket, answer: &Answer) {
+        self.act(|inner, now| inner.splice.answer(ticket, answer, now, &mut inner.out));
+    }
+
+    /// Waits until there may be something to fetch.
+    pub(super) async fn work(&self) {
+        self.work.notified().await;
+    }
+
+    /// How many markets are being repaired, and how many trades wait for that.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        self.lock().splice.waiting()
+    }
+
+    /// Whether another session that is up carries the same markets.
+    pub(super) fn is_backed(&self, link: Link) -> bool {
+        self.lock().splice.is_backed(link)
+    }
+
+    /// From now on `nudge` rings when the session is to do something.
+    pub(super) fn listen(&self, link: Link, nudge: Arc<Notify>) {
+        self.nudges.lock().unwrap_or_else(PoisonError::into_inner).insert(link, nudge);
+    }
+
+    /// What the session is to do, if anything.
+    pub(super) fn demand(&self, link: Link) -> Option<Act> {
+        let mut inner = self.lock();
+        let is_its = |act: &Act| matches!(act, Act::Resubscribe(of) | Act::Reconnect(of) if *of == link);
+        let at = inner.demands.iter().position(is_its)?;
+        Some(inner.demands.remove(at))
+    }
+
+    /// Every session asks for its markets again.
+    pub(super) fn resubscribe(&self) {
+        let nudges = self.nudges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.lock();
+        for (&link, nudge) in &*nudges {
+            if !inner.demands.contains(&Act::Resubscribe(link)) {
+                inner.demands.push(Act::Resubscribe(link));
+            }
+            nudge.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Now {
+        let at = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { at, wall_ms: self.wall_ms() }
+    }
+
+    /// Does something with the splice, and all that follows from it.
+    fn act(&self, what: impl FnOnce(&mut Inner, Now)) {
+        let now = self.now();
+        let mut inner = self.lock();
+        what(&mut inner, now);
+        self.flush(&mut inner);
+        let acts = inner.splice.take_acts();
+        let wants = inner.splice.next_request_at().is_some();
+        if acts.is_empty() && !wants {
+            return;
+        }
+        for act in &acts {
+            let (Act::Resubscribe(link) | Act::Reconnect(link)) = act;
+            warn!(
+                shard = link.shard,
+                replica = link.replica,
+                ?act,
+                "a session delivers less than its rhythm"
+            );
+        }
+        let links: Vec<Link> = acts
+            .iter()
+            .map(|act| match act {
+                Act::Resubscribe(link) | Act::Reconnect(link) => *link,
+            })
+            .collect();
+        inner.demands.extend(acts);
+        drop(inner);
+        let nudges = self.nudges.lock().unwrap_or_else(PoisonError::into_inner);
+        links.iter().filter_map(|link| nudges.get(link)).for_each(|nudge| nudge.notify_one());
+        if wants {
+            self.work.notify_one();
+        }
+    }
+
+    /// What may stand on the tape now does.
+    fn flush(&self, inner: &mut Inner) {
+        if !inner.out.is_empty() {
+            let out = std::mem::take(&mut inner.out);
+            let mut from = 0;
+            for (at, gap) in &out.gaps {
+                self.append(inner, out.trades.get(from..*at).unwrap_or_default());
+                self.say(gap);
+                from = *at;
+            }
+            self.append(inner, out.trades.get(from..).unwrap_or_default());
+            inner.out = out;
+            inner.out.clear();
+        }
+        let counts = inner.splice.counts();
+        if counts != inner.told {
+            self.count(&counts);
+            inner.told = counts;
+        }
+        let (markets, trades) = inner.splice.waiting();
+        self.status.intake().splice.waiting(markets, trades);
+        for note in inner.splice.take_notes() {
+            self.note(&note);
+        }
+    }
+
+    fn count(&self, counts: &Counts) {
+        let intake = self.status.intake();
+        intake.duplicates.set(counts.duplicates);
+        intake.backfilled.set(counts.backfilled);
+        intake.splice.probes.set(counts.probes);
+        intake.splice.unanswered.set(counts.unanswered);
+        intake.splice.stale.set(counts.stale_found);
+        intake.splice.holes.set(counts.holes);
+        intake.splice.forgotten.set(counts.forgotten);
+        intake.splice.left_out.set(counts.left_out);
+    }
+
+    fn append(&self, inner: &mut Inner, trades: &[Trade]) {
+        if trades.is_empty() {
+            return;
+        }
+        let offsets = match self.tape.append_trades(trades) {
+            Ok(offsets) => offsets,
+            Err(TapeError::Degraded { offsets, source }) => {
+                error!(error = %source, "the disk does not take the tape; it is kept in memory meanwhile");
+                offsets
+            }
+            Err(error) => {
+                // Only a bug of ours leads here: every market was interned.
+                error!(%error, trades = trades.len(), "trades are lost, the tape refuses them");
+                self.status.intake().invalid.add("tape", trades.len() as u64);
+                return;
+            }
+        };
+        inner.columns.clear();
+        for (offset, trade) in offsets.zip(trades) {
+            inner.columns.push(offset, trade);
+        }
+        if trades.iter().any(|trade| trade.market.0 as usize >= inner.names.len()) {
+            inner.names = self.tape.markets();
+        }
+        self.status.note_trades(&inner.columns, &inner.names);
+    }
+
+    /// [loss-is-said]
+    fn say(&self, gap: &Gap) {
+        self.status.intake().note_gap(gap);
+        if let Err(error) = self.tape.append(&Entry::Gap(gap.clone())) {
+            error!(%error, "the gap is not on disk");
+        }
+    }
+
+    fn note(&self, note: &Note) {
+        let code = |market: &MarketId| {
+            let code = self.tape.with_markets(|markets| markets.code(*market).cloned());
+            code.unwrap_or_else(|| "?".into())
+        };
+        match note {
+            Note::Closed { market, cause, from_ms, to_ms, fetched, filled, waited_ms } => {
+                let (market, cause) = (code(market), cause.as_str());
+                if *filled && *fetched == 0 {
+                    debug!(%market, cause, from_ms, to_ms, "nothing was missed");
+                } else if *filled {
+                    info!(%market, cause, from_ms, to_ms, fetched, waited_ms, "what was missed is on the tape");
+                } else {
+                    error!(%market, cause, from_ms, to_ms, fetched, waited_ms, "trades may be missing for good");
+                }
+            }
+            Note::Stale { market, since_ms } => {
+                warn!(market = %code(market), since_ms, "the session had stopped delivering this market");
+            }
+            Note::Overflow { market } => {
+                warn!(market = %code(market), "no more trades may wait for the repair of this market");
+            }
+            Note::Mute { market } => {
+                warn!(market = %code(market), "the venue no longer answers for this market: halted or delisted?");
+            }
+            Note::Numbering { market } => {
+                info!(market = %code(market), "ids of this market have holes of their own; they are ignored");
+            }
+        }
+    }
+}
+
+/// Reads the end of the tape into the splice.
+fn remember(tape: &Tape, splice: &mut Splice) {
+    let begin = tape.end().saturating_sub(LOOK_BACK).max(tape.start());
+    let mut reader = tape.reader(begin);
+    let mut trades = Trades::default();
+    let mut first_ms = None;
+    while let Ok(next) = reader.next(4096, &mut trades) {
+        match next {
+            Next::Empty => break,
+            Next::Trades => {
+                for ((&market, &id), &at_ms) in
+                    trades.market.iter().zip(&trades.sequential_id).zip(&trades.traded_at_ms)
+                {
+                    first_ms.get_or_insert(at_ms);
+                    splice.remember(MarketId(market), id, at_ms);
+                }
+            }
+            Next::Entry(..) | Next::Trimmed { .. } | Next::Damaged { .. } => {}
+        }
+    }
+    // What lies before the part that was read was on the tape as well.
+    if let Some(first_ms) = first_ms.filter(|_| begin > 0) {
+        for index in 0..tape.with_markets(Markets::len) {
+            splice.forget_before(MarketId(u32::try_from(index).unwrap_or(u32::MAX)), first_ms);
+        }
+    }
+}
