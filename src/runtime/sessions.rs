@@ -16,7 +16,7 @@ use crate::{
     entry::GapCause,
     feed::{self, Connector, FeedConfig, Paced, Signals},
     market::glob_matches,
-    rest::{Group, Rest},
+    rest::{Group, Rest, RestError},
     splice::Link,
     upbit::{self, MARKETS_PATH, Stream, Subscription},
 };
@@ -36,6 +36,9 @@ use tracing::{error, info, warn};
 /// Between tries to read the list of markets: from, and at most.
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
+/// Where no pattern needs the list it only names codes that are unknown, which can wait until the
+/// sessions are up.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// For one try.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Of many unknown codes so many are named.
@@ -87,11 +90,11 @@ pub(super) async fn run<C>(
     let mut listed = None;
     if patterns {
         info!("the venue's list of markets is read, to resolve patterns");
-        let list = listing(&rest, &sessions.spine, true);
+        let list = listing(&rest, &sessions.spine, &sessions.bans, true);
         listed = stop.run_until_cancelled(list).await.flatten();
     }
     sessions.resolve(listed.as_ref());
-    let mut next = Instant::now() + if patterns { sessions.wanted.refresh_every } else { Duration::ZERO };
+    let mut next = Instant::now() + if patterns { sessions.wanted.refresh_every } else { FIRST_LOOK };
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -99,7 +102,7 @@ pub(super) async fn run<C>(
             Some(_) = sessions.running.join_next() => break,
             listed = async {
                 sleep_until(next).await;
-                listing(&rest, &sessions.spine, false).await
+                listing(&rest, &sessions.spine, &sessions.bans, false).await
             } => {
                 next = Instant::now() + sessions.wanted.refresh_every;
                 if listed.is_some() {
@@ -117,13 +120,27 @@ pub(super) async fn run<C>(
 }
 
 /// The venue's markets. `insist` asks until there is an answer; otherwise one try, and `None`.
-async fn listing(rest: &Rest, spine: &Spine, insist: bool) -> Option<BTreeSet<String>> {
+async fn listing(
+    rest: &Rest,
+    spine: &Spine,
+    (bans, host): &(BanBook, String),
+    insist: bool,
+) -> Option<BTreeSet<String>> {
     let mut wait = AGAIN;
     loop {
+        let banned = bans.left(host, spine.wall_ms());
+        if !banned.is_zero() {
+            sleep(banned).await;
+        }
         let got = timeout(LIST_TIMEOUT, rest.get(Group::Market, MARKETS_PATH)).await;
         let why = match got {
             Err(_elapsed) => "it took too long".to_owned(),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => {
+                if let RestError::Banned { wait } = error {
+                    bans.note_soon(host, wait, spine.wall_ms());
+                }
+                error.to_string()
+            }
             Ok(Ok(reply)) => match upbit::decode_markets(&reply.body) {
                 Ok(list) => return Some(list.markets.into_iter().map(|market| market.code).collect()),
                 Err(error) => error.to_string(),
