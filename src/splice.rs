@@ -303,6 +303,8 @@ impl Splice {
         let is_last = market.is_last(trade.sequential_id, trade.traded_at_ms);
         let newest = market.newest;
         let Some(repair) = &mut market.repair else { return };
+        // Once one was left out, the later ones are: in the order they are fetched.
+        let full = full || repair.left_out_ms.is_some();
         if full && !is_known && self.config.when_full == WhenFull::Refetch {
             if repair.leave_out(trade.traded_at_ms) {
                 self.notes.push(Note::Overflow { market: trade.market });
@@ -342,7 +344,7 @@ impl Splice {
                 self.settle(id, now, out);
             }
         }
-        self.look_for_holes(now);
+        self.look_for_holes(now, out);
         self.look_for_silence(now);
     }
 

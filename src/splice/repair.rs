@@ -3,7 +3,7 @@
 use super::{
     MARGIN_MS, Now,
     market::Place,
-    walk::{Walk, Walked},
+    walk::{Walk, Walked, lower_ms},
 };
 use crate::{
     entry::{Gap, GapCause},
@@ -78,7 +78,9 @@ impl Repair {
         self.is_covered = false;
         self.sight_due = u64::MAX;
         if !self.segments.last().is_some_and(Segment::is_unseen) {
-            let known_ms = self.pool.iter().map(|trade| trade.traded_at_ms).max();
+            let newest_ms = self.pool.iter().map(|trade| trade.traded_at_ms).max();
+            let ended_ms = self.segments.last().and_then(|segment| segment.to_ms);
+            let known_ms = newest_ms.or(ended_ms.map(|ms| ms.min(from_ms)));
             self.segments.push(Segment::new(cause, from_ms, known_ms));
         }
     }
@@ -112,8 +114,9 @@ impl Repair {
         if is_known && is_last && is_calm {
             segment.stage = Stage::Whole;
         } else {
+            // One that is older than what is known says nothing of what came after it.
             let sight = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
-            segment.begin(Some(sight), newest, backfill, now);
+            segment.begin((!is_known).then_some(sight), newest, backfill, now);
         }
     }
 
@@ -129,11 +132,14 @@ impl Repair {
     }
 
     /// Begins with a hole in the numbering, of which both ends are known.
-    pub(super) fn begin_hole(&mut self, at_ms: i64, now: Now, deadline: u64) {
+    pub(super) fn begin_hole(&mut self, at_ms: i64, backfill: bool, now: Now, deadline: u64) {
         self.covered(now, deadline);
         if let Some(segment) = self.segments.last_mut() {
             segment.to_ms = Some(at_ms);
-            segment.stage = Stage::Walking(Box::new(Walk::of_ms(at_ms)));
+            segment.stage = match backfill {
+                true => Stage::Walking(Box::new(Walk::of_ms(at_ms))),
+                false => Stage::Unfilled(None),
+            };
         }
     }
 
@@ -219,6 +225,11 @@ impl Segment {
         matches!(self.stage, Stage::Unseen)
     }
 
+    /// Whether everything that REST has of it was looked at.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.stage, Stage::Whole)
+    }
+
     pub(super) fn contains(&self, traded_at_ms: i64) -> bool {
         traded_at_ms >= self.from_ms && self.to_ms.is_none_or(|to_ms| traded_at_ms <= to_ms)
     }
@@ -237,13 +248,16 @@ impl Segment {
         // A trade with a later stamp may have come before the one that ended the gap.
         let margin_ms = if matches!(self.stage, Stage::Unfilled(_)) { MARGIN_MS } else { 0 };
         let to_ms = self.to_ms.map_or(now.wall_ms, |ms| ms + margin_ms).max(self.from_ms);
+        // The session may have stopped delivering the market long before it was lost.
+        let known_ms = self.known_ms.filter(|_| self.cause != GapCause::IdHole);
+        let from_ms = known_ms.map_or(self.from_ms, |ms| lower_ms(self.from_ms, ms)).min(self.from_ms);
         let gap =
             |from_ms, to_ms, filled| Gap { from_ms, to_ms, cause: self.cause, markets: vec![market], filled };
         match self.stage {
-            Stage::Unfilled(Some(lowest_ms)) if lowest_ms < to_ms && lowest_ms > self.from_ms => {
-                vec![gap(self.from_ms, lowest_ms, false), gap(lowest_ms, to_ms, true)]
+            Stage::Unfilled(Some(lowest_ms)) if lowest_ms < to_ms && lowest_ms > from_ms => {
+                vec![gap(from_ms, lowest_ms, false), gap(lowest_ms, to_ms, true)]
             }
-            Stage::Unfilled(_) => vec![gap(self.from_ms, to_ms, false)],
+            Stage::Unfilled(_) => vec![gap(from_ms, to_ms, false)],
             _ => vec![gap(self.from_ms, to_ms, is_filled)],
         }
     }

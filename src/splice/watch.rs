@@ -10,6 +10,7 @@ use super::{
     market::patience,
     millis,
     notes::{Act, Note},
+    release::Sequence,
     repair::Repair,
     rhythm::Rhythm,
 };
@@ -150,21 +151,23 @@ impl Splice {
     }
 
     /// Ms that are over and lack a trade: each is a gap of its own.
-    pub(super) fn look_for_holes(&mut self, now: Now) {
+    pub(super) fn look_for_holes(&mut self, now: Now, out: &mut Sequence) {
         let deadline = now.at + millis(self.config.deadline);
         for index in 0..self.markets.len() {
             let Some(market) = self.markets.get_mut(index) else { continue };
-            if market.repair.is_some() || !self.config.backfill {
+            if market.repair.is_some() {
                 continue;
             }
             let Some(at_ms) = market.units.hole(&market.seen, now.at) else { continue };
             self.generation += 1;
             let mut repair = Repair::new(self.generation, GapCause::IdHole, at_ms, Some(at_ms), now);
-            repair.begin_hole(at_ms, now, deadline);
+            repair.begin_hole(at_ms, self.config.backfill, now, deadline);
             market.repair = Some(Box::new(repair));
-            self.broken.push(MarketId(u32::try_from(index).unwrap_or(u32::MAX)));
+            let id = MarketId(u32::try_from(index).unwrap_or(u32::MAX));
+            self.broken.push(id);
             self.counts.gaps += 1;
             self.counts.holes += 1;
+            self.settle(id, now, out);
         }
     }
 }
