@@ -92,7 +92,7 @@ impl Splice {
         let fetched = |trade: &&Trade| trade.flags.has(Flags::BACKFILLED);
         self.counts.backfilled += repair.pool.iter().filter(fetched).count() as u64;
         let mut gaps: Vec<Gap> = Vec::new();
-        for segment in repair.segments.iter().filter(|segment| !segment.is_unseen()) {
+        for segment in repair.segments.iter().filter(|segment| segment.is_over()) {
             let is_inside = |trade: &&Trade| segment.contains(trade.traded_at_ms);
             let found = repair.pool.iter().filter(fetched).filter(is_inside).count();
             let is_looked_at = segment.is_whole() || !self.config.backfill;

@@ -1,7 +1,7 @@
 //! The repair of one market: what is missing, how far that is fetched, and what waits meanwhile.
 
 use super::{
-    MARGIN_MS, Now,
+    Link, MARGIN_MS, Now,
     market::Place,
     walk::{Walk, Walked, lower_ms},
 };
@@ -45,6 +45,11 @@ pub(super) struct Segment {
 enum Stage {
     /// Nothing has been seen behind it yet.
     Unseen,
+    /// One session showed a last trade that no other has brought: one of them may just be behind,
+    /// and then it comes over another until `due`.
+    Doubted { sight: Place, by: Link, due: u64 },
+    /// It did: there was no gap.
+    Dispelled,
     /// It is being fetched.
     Walking(Box<Walk>),
     /// Nothing is missing.
@@ -92,6 +97,28 @@ impl Repair {
         self.deadline.get_or_insert(deadline);
     }
 
+    /// A session showed a last trade that the others should have brought. It waits for them.
+    pub(super) fn doubt(&mut self, trade: &Trade, by: Link, now: Now) {
+        if let Some(segment) = self.segments.last_mut() {
+            let sight = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
+            segment.to_ms = Some(trade.traded_at_ms);
+            segment.stage = Stage::Doubted { sight, by, due: now.at + MARGIN_MS.unsigned_abs() };
+        }
+    }
+
+    /// A known trade came over a session again: if another had shown it first, that one was ahead.
+    pub(super) fn dispel(&mut self, trade: &Trade, over: Link) {
+        let came = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
+        for segment in &mut self.segments {
+            if let Stage::Doubted { sight, by, .. } = segment.stage
+                && sight == came
+                && by != over
+            {
+                segment.stage = Stage::Dispelled;
+            }
+        }
+    }
+
     /// A trade came while the repair goes on: behind a gap it says where that ends.
     pub(super) fn sight(
         &mut self,
@@ -120,8 +147,22 @@ impl Repair {
         }
     }
 
-    /// Nothing came in time to say where a gap ends: it ends now.
-    pub(super) fn overdue(&mut self, newest: Option<Place>, backfill: bool, now: Now) {
+    /// Nothing came in time to say where a gap ends: it ends now. Whether a doubt came true.
+    pub(super) fn overdue(&mut self, newest: Option<Place>, backfill: bool, now: Now) -> bool {
+        let mut is_true = false;
+        for segment in &mut self.segments {
+            if let Stage::Doubted { sight, due, .. } = segment.stage
+                && now.at >= due
+            {
+                is_true = true;
+                segment.begin(Some(sight), newest, backfill, now);
+            }
+        }
+        self.unseen_overdue(newest, backfill, now);
+        is_true
+    }
+
+    fn unseen_overdue(&mut self, newest: Option<Place>, backfill: bool, now: Now) {
         if !self.is_covered || now.at < self.sight_due {
             return;
         }
@@ -156,7 +197,8 @@ impl Repair {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.segments.iter().all(|segment| matches!(segment.stage, Stage::Whole | Stage::Unfilled(_)))
+        let is_done = |stage: &Stage| matches!(stage, Stage::Whole | Stage::Unfilled(_) | Stage::Dispelled);
+        self.segments.iter().all(|segment| is_done(&segment.stage))
     }
 
     /// What is not fetched by now is not fetched.
@@ -166,7 +208,8 @@ impl Repair {
             match &segment.stage {
                 Stage::Walking(walk) => segment.stage = Stage::Unfilled(walk.lowest_ms()),
                 Stage::Unseen if is_covered => segment.stage = Stage::Unfilled(None),
-                Stage::Unseen | Stage::Whole | Stage::Unfilled(_) => {}
+                Stage::Doubted { .. } => segment.stage = Stage::Unfilled(None),
+                Stage::Unseen | Stage::Dispelled | Stage::Whole | Stage::Unfilled(_) => {}
             }
         }
     }
@@ -223,6 +266,11 @@ impl Segment {
 
     pub(super) fn is_unseen(&self) -> bool {
         matches!(self.stage, Stage::Unseen)
+    }
+
+    /// Whether there is something to say of it.
+    pub(super) fn is_over(&self) -> bool {
+        !matches!(self.stage, Stage::Unseen | Stage::Dispelled)
     }
 
     /// Whether everything that REST has of it was looked at.
