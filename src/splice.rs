@@ -272,8 +272,10 @@ impl Splice {
         let Some(market) = self.markets.get_mut(trade.market.0 as usize) else { return };
         let is_known = market.seen.knows(trade.sequential_id, trade.traded_at_ms);
         if let Some(repair) = &mut market.repair {
-            if is_known && !snapshot {
-                repair.dispel(trade, link);
+            match (is_known, snapshot) {
+                (true, false) => repair.dispel(trade, link),
+                (false, true) => repair.surprise(trade, link, now),
+                _ => {}
             }
             return self.sighted(trade, is_known, now, out);
         }

@@ -83,10 +83,24 @@ impl Repair {
         self.is_covered = false;
         self.sight_due = u64::MAX;
         if !self.segments.last().is_some_and(Segment::is_unseen) {
-            let newest_ms = self.pool.iter().map(|trade| trade.traded_at_ms).max();
-            let ended_ms = self.segments.last().and_then(|segment| segment.to_ms);
-            let known_ms = newest_ms.or(ended_ms.map(|ms| ms.min(from_ms)));
+            let known_ms = self.known_ms().map(|ms| ms.min(from_ms + MARGIN_MS));
             self.segments.push(Segment::new(cause, from_ms, known_ms));
+        }
+    }
+
+    /// Up to where something is known, what waits included.
+    fn known_ms(&self) -> Option<i64> {
+        let newest_ms = self.pool.iter().map(|trade| trade.traded_at_ms).max();
+        newest_ms.or(self.segments.last().and_then(|segment| segment.to_ms))
+    }
+
+    /// A session shows a last trade that was not delivered, while the repair goes on.
+    pub(super) fn surprise(&mut self, trade: &Trade, by: Link, now: Now) {
+        if !self.segments.last().is_some_and(Segment::is_unseen)
+            && let Some(known_ms) = self.known_ms()
+        {
+            self.segments.push(Segment::new(GapCause::Stale, known_ms - MARGIN_MS, Some(known_ms)));
+            self.doubt(trade, by, now);
         }
     }
 

@@ -76,7 +76,8 @@ impl Session {
 
     fn enqueue(&mut self, trade: Trade, at: u64, plan: &Plan, rng: &mut Rng) {
         self.last_due = self.last_due.max(at + rng.u64(5..60));
-        let late = if happens(rng, plan.session.reorders) { rng.u64(..400) } else { 0 };
+        let is_behind = self.last_due > at + 60;
+        let late = if !is_behind && happens(rng, plan.session.reorders) { rng.u64(..400) } else { 0 };
         self.queue.push((self.last_due + late, trade));
         if happens(rng, plan.session.duplicates) {
             self.queue.push((self.last_due + rng.u64(..400), trade));
