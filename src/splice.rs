@@ -216,10 +216,12 @@ impl Splice {
         let shard = self.shard(link.shard);
         let was_live = shard.live.contains(&link.replica);
         shard.live.retain(|&replica| replica != link.replica);
-        if !was_live || !shard.live.is_empty() {
+        // What was on its way when another opened came over neither, if that was a moment ago.
+        let (others, heard_ms) = (shard.live.clone(), shard.heard_ms);
+        let mut others = others.into_iter().map(|replica| Link { replica, ..link });
+        if !was_live || others.any(|other| self.watch.is_steady(other, now)) {
             return;
         }
-        let heard_ms = shard.heard_ms;
         let covered = |(index, market): (usize, &Market)| {
             (market.shard == Some(link.shard)).then(|| MarketId(u32::try_from(index).unwrap_or(u32::MAX)))
         };
@@ -231,6 +233,7 @@ impl Splice {
             let known = self.markets.get(id.0 as usize).and_then(Market::known_until_ms);
             if let Some(from_ms) = heard_ms.or(known) {
                 self.break_market(id, GapCause::SessionLost, from_ms - MARGIN_MS, now);
+                self.cover_repair(id, now);
             }
         }
     }

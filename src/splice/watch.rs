@@ -6,7 +6,7 @@
 //! session is replaced. So a quiet night costs a question now and then, and raises no alarm.
 
 use super::{
-    Link, Now, Splice,
+    Link, MARGIN_MS, Now, Splice,
     market::patience,
     millis,
     notes::{Act, Note},
@@ -63,6 +63,12 @@ impl Watch {
             watched.heard_at = now.at;
             watched.rhythm.beat(now.at);
         }
+    }
+
+    /// Whether a session has been there for long enough to have brought what another lost.
+    pub(super) fn is_steady(&self, link: Link, now: Now) -> bool {
+        let since = self.0.iter().find(|watched| watched.link == link).and_then(|watched| watched.live_since);
+        since.is_some_and(|since| now.at >= since + MARGIN_MS.unsigned_abs())
     }
 
     /// A snapshot of a market came.

@@ -16,7 +16,7 @@ mod venue;
 use super::*;
 use check::Checker;
 use fastrand::Rng;
-use plan::{Plan, is_time, pick};
+use plan::{FROZEN_MS, Plan, is_time, pick};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use venue::{Asks, Venue, shard_of};
 
@@ -53,7 +53,7 @@ impl World {
         }
         Self {
             venue: Venue::new(&plan),
-            checker: Checker::new(plan.pauses.len(), story),
+            checker: Checker::new(plan.pauses.len(), FROZEN_MS as i64 + 1_000, story),
             wanted: (0..plan.pauses.len() as u32).collect(),
             at: 1_000,
             splice: None,

@@ -13,6 +13,8 @@ pub(super) struct Checker {
     gaps: Vec<Gap>,
     markets: Vec<Market>,
     excused: HashSet<(u32, u64)>,
+    /// For so long a session may be behind another.
+    frozen_ms: i64,
     story: bool,
 }
 
@@ -31,9 +33,9 @@ fn place(trade: &Trade) -> Place {
 }
 
 impl Checker {
-    pub(super) fn new(markets: usize, story: bool) -> Self {
+    pub(super) fn new(markets: usize, frozen_ms: i64, story: bool) -> Self {
         let markets = (0..markets).map(|_| Market::default()).collect();
-        Self { tape: Vec::new(), gaps: Vec::new(), markets, excused: HashSet::new(), story }
+        Self { tape: Vec::new(), gaps: Vec::new(), markets, excused: HashSet::new(), frozen_ms, story }
     }
 
     pub(super) fn newest(&self, market: MarketId) -> Option<u64> {
@@ -107,7 +109,8 @@ impl Checker {
             let is_inside = (gap.from_ms..=gap.to_ms).contains(&trade.traded_at_ms);
             gap.cause == GapCause::IdHole && gap.markets.contains(&trade.market) && is_inside
         };
-        if behind_ms > 2 * MARGIN_MS && !self.gaps.iter().any(is_of_hole) {
+        let most_ms = if trade.flags.has(Flags::BACKFILLED) { MARGIN_MS } else { self.frozen_ms };
+        if behind_ms > most_ms + MARGIN_MS && !self.gaps.iter().any(is_of_hole) {
             return Err(format!("{} stands {behind_ms} ms behind", brief()));
         }
         if market.first.is_none() {

@@ -4,6 +4,9 @@ use super::super::{DAY_MS, NOON, SpliceConfig, WhenFull};
 use fastrand::Rng;
 use std::time::Duration;
 
+/// A session is frozen for so long at most, and goes on with everything.
+pub(super) const FROZEN_MS: u64 = 6_000;
+
 /// One in so many; never where it is nought.
 pub(super) type OneIn = u32;
 

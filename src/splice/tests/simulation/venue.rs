@@ -2,7 +2,7 @@
 
 use super::{
     super::{Answer, DAY_MS, Flags, Link, MarketId, Request, Side, Trade, trade},
-    plan::{Plan, RestPlan, happens, is_time, pick},
+    plan::{FROZEN_MS, Plan, RestPlan, happens, is_time, pick},
 };
 use fastrand::Rng;
 use std::collections::HashMap;
@@ -63,10 +63,10 @@ impl Session {
             self.is_mute = true;
         }
         if is_time(rng, plan.session.stall_market_ms, plan.step_ms) {
-            self.mute_market = Some(rng.u32(..plan.pauses.len() as u32));
+            self.mute_market.get_or_insert(rng.u32(..plan.pauses.len() as u32));
         }
         if is_time(rng, plan.session.freeze_ms, plan.step_ms) {
-            self.last_due = self.last_due.max(at + rng.u64(500..6_000));
+            self.last_due = self.last_due.max(at + rng.u64(500..FROZEN_MS));
         }
     }
 
