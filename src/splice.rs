@@ -216,10 +216,12 @@ impl Splice {
         let shard = self.shard(link.shard);
         let was_live = shard.live.contains(&link.replica);
         shard.live.retain(|&replica| replica != link.replica);
-        if !was_live || !shard.live.is_empty() {
+        // What was on its way when another opened came over neither, if that was a moment ago.
+        let (others, heard_ms) = (shard.live.clone(), shard.heard_ms);
+        let mut others = others.into_iter().map(|replica| Link { replica, ..link });
+        if !was_live || others.any(|other| self.watch.is_steady(other, now)) {
             return;
         }
-        let heard_ms = shard.heard_ms;
         let covered = |(index, market): (usize, &Market)| {
             (market.shard == Some(link.shard)).then(|| MarketId(u32::try_from(index).unwrap_or(u32::MAX)))
         };
@@ -231,6 +233,7 @@ impl Splice {
             let known = self.markets.get(id.0 as usize).and_then(Market::known_until_ms);
             if let Some(from_ms) = heard_ms.or(known) {
                 self.break_market(id, GapCause::SessionLost, from_ms - MARGIN_MS, now);
+                self.cover_repair(id, now);
             }
         }
     }
@@ -271,7 +274,12 @@ impl Splice {
         let alone = self.shards.get(usize::from(link.shard)).is_none_or(|shard| shard.live.len() < 2);
         let Some(market) = self.markets.get_mut(trade.market.0 as usize) else { return };
         let is_known = market.seen.knows(trade.sequential_id, trade.traded_at_ms);
-        if market.repair.is_some() {
+        if let Some(repair) = &mut market.repair {
+            match (is_known, snapshot) {
+                (true, false) => repair.dispel(trade, link),
+                (false, true) => repair.surprise(trade, link, now),
+                _ => {}
+            }
             return self.sighted(trade, is_known, now, out);
         }
         if is_known {
@@ -281,18 +289,40 @@ impl Splice {
         }
         // A session that loses nothing repeats what it has sent: a snapshot that nobody saw before
         // says that something was not delivered, unless another session is just behind.
-        if snapshot && alone && market.known_until_ms().is_some() && market.shard.is_some() {
-            let from_ms = market.known_until_ms().unwrap_or(trade.traded_at_ms) - MARGIN_MS;
-            self.counts.stale_found += 1;
-            self.notes.push(Note::Stale { market: trade.market, since_ms: from_ms });
-            self.watch.found(link);
-            self.break_market(trade.market, GapCause::Stale, from_ms, now);
-            self.cover_repair(trade.market, now);
-            return self.sighted(trade, false, now, out);
+        if let Some(known_ms) = market.known_until_ms().filter(|_| snapshot && market.shard.is_some()) {
+            return self.surprised(link, trade, alone, known_ms, now, out);
         }
         if let Ok(flags) = market.accept(trade.sequential_id, trade.traded_at_ms, now) {
             out.trades.push(Trade { flags: trade.flags.with(flags), ..*trade });
         }
+    }
+
+    /// A session shows a last trade that was not delivered.
+    fn surprised(
+        &mut self,
+        link: Link,
+        trade: &Trade,
+        alone: bool,
+        known_ms: i64,
+        now: Now,
+        out: &mut Sequence,
+    ) {
+        let from_ms = known_ms - MARGIN_MS;
+        if alone {
+            self.counts.stale_found += 1;
+            self.notes.push(Note::Stale { market: trade.market, since_ms: known_ms });
+            self.watch.found(link);
+            self.break_market(trade.market, GapCause::Stale, from_ms, now);
+            self.cover_repair(trade.market, now);
+        } else if let Some(market) = self.markets.get_mut(trade.market.0 as usize) {
+            self.generation += 1;
+            let mut repair = Repair::new(self.generation, GapCause::Stale, from_ms, Some(known_ms), now);
+            repair.doubt(trade, link, now);
+            market.repair = Some(Box::new(repair));
+            self.broken.push(trade.market);
+            self.cover_repair(trade.market, now);
+        }
+        self.sighted(trade, false, now, out);
     }
 
     /// A trade of a market that is being repaired: it waits, and may say where the gap ends.
@@ -303,6 +333,8 @@ impl Splice {
         let is_last = market.is_last(trade.sequential_id, trade.traded_at_ms);
         let newest = market.newest;
         let Some(repair) = &mut market.repair else { return };
+        // Once one was left out, the later ones are: in the order they are fetched.
+        let full = full || repair.left_out_ms.is_some();
         if full && !is_known && self.config.when_full == WhenFull::Refetch {
             if repair.leave_out(trade.traded_at_ms) {
                 self.notes.push(Note::Overflow { market: trade.market });
@@ -334,7 +366,11 @@ impl Splice {
             let Some(market) = self.markets.get_mut(id.0 as usize) else { continue };
             let newest = market.newest;
             let Some(repair) = &mut market.repair else { continue };
-            repair.overdue(newest, backfill, now);
+            if repair.overdue(newest, backfill, now) {
+                let since_ms = newest.map_or(0, |newest| newest.ms);
+                (self.counts.stale_found, self.counts.gaps) = (self.counts.stale_found + 1, self.counts.gaps + 1);
+                self.notes.push(Note::Stale { market: id, since_ms });
+            }
             if repair.is_late(now) {
                 self.counts.deadlines += 1;
                 self.give_up(id, now, out);
@@ -342,7 +378,7 @@ impl Splice {
                 self.settle(id, now, out);
             }
         }
-        self.look_for_holes(now);
+        self.look_for_holes(now, out);
         self.look_for_silence(now);
     }
 

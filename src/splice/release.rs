@@ -92,10 +92,11 @@ impl Splice {
         let fetched = |trade: &&Trade| trade.flags.has(Flags::BACKFILLED);
         self.counts.backfilled += repair.pool.iter().filter(fetched).count() as u64;
         let mut gaps: Vec<Gap> = Vec::new();
-        for segment in repair.segments.iter().filter(|segment| !segment.is_unseen()) {
+        for segment in repair.segments.iter().filter(|segment| segment.is_over()) {
             let is_inside = |trade: &&Trade| segment.contains(trade.traded_at_ms);
             let found = repair.pool.iter().filter(fetched).filter(is_inside).count();
-            if segment.cause == GapCause::IdHole && market.units.looked(found > 0) {
+            let is_looked_at = segment.is_whole() || !self.config.backfill;
+            if segment.cause == GapCause::IdHole && is_looked_at && market.units.looked(found > 0) {
                 self.notes.push(Note::Numbering { market: id });
             }
             let is_hole_filled = segment.cause != GapCause::IdHole || found > 0;

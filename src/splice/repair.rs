@@ -1,9 +1,9 @@
 //! The repair of one market: what is missing, how far that is fetched, and what waits meanwhile.
 
 use super::{
-    MARGIN_MS, Now,
+    Link, MARGIN_MS, Now,
     market::Place,
-    walk::{Walk, Walked},
+    walk::{Walk, Walked, lower_ms},
 };
 use crate::{
     entry::{Gap, GapCause},
@@ -45,6 +45,11 @@ pub(super) struct Segment {
 enum Stage {
     /// Nothing has been seen behind it yet.
     Unseen,
+    /// One session showed a last trade that no other has brought: one of them may just be behind,
+    /// and then it comes over another until `due`.
+    Doubted { sight: Place, by: Link, due: u64 },
+    /// It did: there was no gap.
+    Dispelled,
     /// It is being fetched.
     Walking(Box<Walk>),
     /// Nothing is missing.
@@ -78,8 +83,24 @@ impl Repair {
         self.is_covered = false;
         self.sight_due = u64::MAX;
         if !self.segments.last().is_some_and(Segment::is_unseen) {
-            let known_ms = self.pool.iter().map(|trade| trade.traded_at_ms).max();
+            let known_ms = self.known_ms().map(|ms| ms.min(from_ms + MARGIN_MS));
             self.segments.push(Segment::new(cause, from_ms, known_ms));
+        }
+    }
+
+    /// Up to where something is known, what waits included.
+    fn known_ms(&self) -> Option<i64> {
+        let newest_ms = self.pool.iter().map(|trade| trade.traded_at_ms).max();
+        newest_ms.or(self.segments.last().and_then(|segment| segment.to_ms))
+    }
+
+    /// A session shows a last trade that was not delivered, while the repair goes on.
+    pub(super) fn surprise(&mut self, trade: &Trade, by: Link, now: Now) {
+        if !self.segments.last().is_some_and(Segment::is_unseen)
+            && let Some(known_ms) = self.known_ms()
+        {
+            self.segments.push(Segment::new(GapCause::Stale, known_ms - MARGIN_MS, Some(known_ms)));
+            self.doubt(trade, by, now);
         }
     }
 
@@ -88,6 +109,28 @@ impl Repair {
         self.is_covered = true;
         self.sight_due = now.at + SIGHT_MS;
         self.deadline.get_or_insert(deadline);
+    }
+
+    /// A session showed a last trade that the others should have brought. It waits for them.
+    pub(super) fn doubt(&mut self, trade: &Trade, by: Link, now: Now) {
+        if let Some(segment) = self.segments.last_mut() {
+            let sight = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
+            segment.to_ms = Some(trade.traded_at_ms);
+            segment.stage = Stage::Doubted { sight, by, due: now.at + MARGIN_MS.unsigned_abs() };
+        }
+    }
+
+    /// A known trade came over a session again: if another had shown it first, that one was ahead.
+    pub(super) fn dispel(&mut self, trade: &Trade, over: Link) {
+        let came = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
+        for segment in &mut self.segments {
+            if let Stage::Doubted { sight, by, .. } = segment.stage
+                && sight == came
+                && by != over
+            {
+                segment.stage = Stage::Dispelled;
+            }
+        }
     }
 
     /// A trade came while the repair goes on: behind a gap it says where that ends.
@@ -112,13 +155,28 @@ impl Repair {
         if is_known && is_last && is_calm {
             segment.stage = Stage::Whole;
         } else {
+            // One that is older than what is known says nothing of what came after it.
             let sight = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
-            segment.begin(Some(sight), newest, backfill, now);
+            segment.begin((!is_known).then_some(sight), newest, backfill, now);
         }
     }
 
-    /// Nothing came in time to say where a gap ends: it ends now.
-    pub(super) fn overdue(&mut self, newest: Option<Place>, backfill: bool, now: Now) {
+    /// Nothing came in time to say where a gap ends: it ends now. Whether a doubt came true.
+    pub(super) fn overdue(&mut self, newest: Option<Place>, backfill: bool, now: Now) -> bool {
+        let mut is_true = false;
+        for segment in &mut self.segments {
+            if let Stage::Doubted { sight, due, .. } = segment.stage
+                && now.at >= due
+            {
+                is_true = true;
+                segment.begin(Some(sight), newest, backfill, now);
+            }
+        }
+        self.unseen_overdue(newest, backfill, now);
+        is_true
+    }
+
+    fn unseen_overdue(&mut self, newest: Option<Place>, backfill: bool, now: Now) {
         if !self.is_covered || now.at < self.sight_due {
             return;
         }
@@ -129,11 +187,14 @@ impl Repair {
     }
 
     /// Begins with a hole in the numbering, of which both ends are known.
-    pub(super) fn begin_hole(&mut self, at_ms: i64, now: Now, deadline: u64) {
+    pub(super) fn begin_hole(&mut self, at_ms: i64, backfill: bool, now: Now, deadline: u64) {
         self.covered(now, deadline);
         if let Some(segment) = self.segments.last_mut() {
             segment.to_ms = Some(at_ms);
-            segment.stage = Stage::Walking(Box::new(Walk::of_ms(at_ms)));
+            segment.stage = match backfill {
+                true => Stage::Walking(Box::new(Walk::of_ms(at_ms))),
+                false => Stage::Unfilled(None),
+            };
         }
     }
 
@@ -150,7 +211,8 @@ impl Repair {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.segments.iter().all(|segment| matches!(segment.stage, Stage::Whole | Stage::Unfilled(_)))
+        let is_done = |stage: &Stage| matches!(stage, Stage::Whole | Stage::Unfilled(_) | Stage::Dispelled);
+        self.segments.iter().all(|segment| is_done(&segment.stage))
     }
 
     /// What is not fetched by now is not fetched.
@@ -160,7 +222,8 @@ impl Repair {
             match &segment.stage {
                 Stage::Walking(walk) => segment.stage = Stage::Unfilled(walk.lowest_ms()),
                 Stage::Unseen if is_covered => segment.stage = Stage::Unfilled(None),
-                Stage::Unseen | Stage::Whole | Stage::Unfilled(_) => {}
+                Stage::Doubted { .. } => segment.stage = Stage::Unfilled(None),
+                Stage::Unseen | Stage::Dispelled | Stage::Whole | Stage::Unfilled(_) => {}
             }
         }
     }
@@ -219,6 +282,16 @@ impl Segment {
         matches!(self.stage, Stage::Unseen)
     }
 
+    /// Whether there is something to say of it.
+    pub(super) fn is_over(&self) -> bool {
+        !matches!(self.stage, Stage::Unseen | Stage::Dispelled)
+    }
+
+    /// Whether everything that REST has of it was looked at.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.stage, Stage::Whole)
+    }
+
     pub(super) fn contains(&self, traded_at_ms: i64) -> bool {
         traded_at_ms >= self.from_ms && self.to_ms.is_none_or(|to_ms| traded_at_ms <= to_ms)
     }
@@ -237,13 +310,16 @@ impl Segment {
         // A trade with a later stamp may have come before the one that ended the gap.
         let margin_ms = if matches!(self.stage, Stage::Unfilled(_)) { MARGIN_MS } else { 0 };
         let to_ms = self.to_ms.map_or(now.wall_ms, |ms| ms + margin_ms).max(self.from_ms);
+        // The session may have stopped delivering the market long before it was lost.
+        let known_ms = self.known_ms.filter(|_| self.cause != GapCause::IdHole);
+        let from_ms = known_ms.map_or(self.from_ms, |ms| lower_ms(self.from_ms, ms)).min(self.from_ms);
         let gap =
             |from_ms, to_ms, filled| Gap { from_ms, to_ms, cause: self.cause, markets: vec![market], filled };
         match self.stage {
-            Stage::Unfilled(Some(lowest_ms)) if lowest_ms < to_ms && lowest_ms > self.from_ms => {
-                vec![gap(self.from_ms, lowest_ms, false), gap(lowest_ms, to_ms, true)]
+            Stage::Unfilled(Some(lowest_ms)) if lowest_ms < to_ms && lowest_ms > from_ms => {
+                vec![gap(from_ms, lowest_ms, false), gap(lowest_ms, to_ms, true)]
             }
-            Stage::Unfilled(_) => vec![gap(self.from_ms, to_ms, false)],
+            Stage::Unfilled(_) => vec![gap(from_ms, to_ms, false)],
             _ => vec![gap(self.from_ms, to_ms, is_filled)],
         }
     }

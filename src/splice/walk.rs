@@ -13,9 +13,11 @@ const DAYS: i64 = 7;
 /// A market that was quiet for longer than this before the loss is not walked back further: it is
 /// one page for most.
 const REACH_MS: i64 = 3_600_000;
-/// REST may lag behind the socket; so often it is asked again, at this distance.
+/// REST may lag behind the socket; so often it is asked again, at distances that double from here:
+/// for some 14 s.
 const MAX_TRIES: u8 = 8;
 const TRY_AGAIN_MS: u64 = 300;
+const TRY_AGAIN_AT_MOST_MS: u64 = 2_400;
 /// Times that a walk begins anew because its pages do not fit what is known.
 const MAX_ROUNDS: u8 = 2;
 /// Waits after failures double from here.
@@ -35,6 +37,8 @@ pub(super) struct Walk {
     /// The last that is known from before the gap: the walk must meet it.
     anchor: Option<Place>,
     is_sighted: bool,
+    /// REST never showed what the socket did: nobody knows what else it lacks.
+    is_behind: bool,
     is_anchored: bool,
     lowest: Option<Place>,
     rounds: u8,
@@ -43,6 +47,12 @@ pub(super) struct Walk {
     pub(super) pages: u32,
     pub(super) ready_at: u64,
     pub(super) is_in_flight: bool,
+}
+
+/// Down to where trades are looked for that may be missing since `from_ms`, where the last that is
+/// known of the market is stamped `known_ms`.
+pub(super) fn lower_ms(from_ms: i64, known_ms: i64) -> i64 {
+    (known_ms - MARGIN_MS).min(from_ms).max(from_ms - REACH_MS)
 }
 
 /// How a walk ended.
@@ -62,7 +72,7 @@ impl Walk {
         known_ms: i64,
         now: Now,
     ) -> Self {
-        let lower_ms = (known_ms - MARGIN_MS).max(from_ms - REACH_MS);
+        let lower_ms = lower_ms(from_ms, known_ms);
         // A trade with a later stamp may have come before the one that was sighted.
         let upper_ms = sight.map_or(now.wall_ms, |sight| sight.ms + MARGIN_MS);
         let cursor = sight.and_then(|sight| units::id_after(sight.id, sight.ms, upper_ms));
@@ -75,6 +85,7 @@ impl Walk {
             sight,
             anchor: newest.filter(|newest| newest.ms >= lower_ms && Some(*newest) != sight),
             is_sighted: sight.is_none(),
+            is_behind: false,
             is_anchored: false,
             lowest: None,
             rounds: 0,
@@ -161,6 +172,9 @@ impl Walk {
     }
 
     fn verdict(&mut self, now: Now) -> Option<Walked> {
+        if self.is_behind {
+            return Some(Walked::Short(None));
+        }
         if self.anchor.is_none() || self.is_anchored {
             return Some(Walked::Whole);
         }
@@ -176,11 +190,12 @@ impl Walk {
     fn try_again(&mut self, now: Now) -> Option<Walked> {
         self.tries += 1;
         if self.tries > MAX_TRIES {
-            // It is not to be had from REST, whatever the socket said.
+            self.is_behind |= !self.is_sighted;
             self.is_sighted = true;
             self.tries = 0;
         }
-        self.ready_at = now.at + TRY_AGAIN_MS;
+        let wait_ms = TRY_AGAIN_MS << self.tries.saturating_sub(1).min(MAX_TRIES);
+        self.ready_at = now.at + wait_ms.min(TRY_AGAIN_AT_MOST_MS);
         None
     }
 

@@ -6,10 +6,11 @@
 //! session is replaced. So a quiet night costs a question now and then, and raises no alarm.
 
 use super::{
-    Link, Now, Splice,
+    Link, MARGIN_MS, Now, Splice,
     market::patience,
     millis,
     notes::{Act, Note},
+    release::Sequence,
     repair::Repair,
     rhythm::Rhythm,
 };
@@ -62,6 +63,12 @@ impl Watch {
             watched.heard_at = now.at;
             watched.rhythm.beat(now.at);
         }
+    }
+
+    /// Whether a session has been there for long enough to have brought what another lost.
+    pub(super) fn is_steady(&self, link: Link, now: Now) -> bool {
+        let since = self.0.iter().find(|watched| watched.link == link).and_then(|watched| watched.live_since);
+        since.is_some_and(|since| now.at >= since + MARGIN_MS.unsigned_abs())
     }
 
     /// A snapshot of a market came.
@@ -150,21 +157,23 @@ impl Splice {
     }
 
     /// Ms that are over and lack a trade: each is a gap of its own.
-    pub(super) fn look_for_holes(&mut self, now: Now) {
+    pub(super) fn look_for_holes(&mut self, now: Now, out: &mut Sequence) {
         let deadline = now.at + millis(self.config.deadline);
         for index in 0..self.markets.len() {
             let Some(market) = self.markets.get_mut(index) else { continue };
-            if market.repair.is_some() || !self.config.backfill {
+            if market.repair.is_some() {
                 continue;
             }
             let Some(at_ms) = market.units.hole(&market.seen, now.at) else { continue };
             self.generation += 1;
             let mut repair = Repair::new(self.generation, GapCause::IdHole, at_ms, Some(at_ms), now);
-            repair.begin_hole(at_ms, now, deadline);
+            repair.begin_hole(at_ms, self.config.backfill, now, deadline);
             market.repair = Some(Box::new(repair));
-            self.broken.push(MarketId(u32::try_from(index).unwrap_or(u32::MAX)));
+            let id = MarketId(u32::try_from(index).unwrap_or(u32::MAX));
+            self.broken.push(id);
             self.counts.gaps += 1;
             self.counts.holes += 1;
+            self.settle(id, now, out);
         }
     }
 }
