@@ -368,7 +368,8 @@ impl Splice {
             let Some(repair) = &mut market.repair else { continue };
             if repair.overdue(newest, backfill, now) {
                 let since_ms = newest.map_or(0, |newest| newest.ms);
-                (self.counts.stale_found, self.counts.gaps) = (self.counts.stale_found + 1, self.counts.gaps + 1);
+                (self.counts.stale_found, self.counts.gaps) =
+                    (self.counts.stale_found + 1, self.counts.gaps + 1);
                 self.notes.push(Note::Stale { market: id, since_ms });
             }
             if repair.is_late(now) {
@@ -387,6 +388,12 @@ impl Splice {
     #[must_use]
     pub fn time_may_pass(&self) -> bool {
         self.broken.is_empty() && !self.shards.is_empty() && self.shards.iter().all(|s| !s.live.is_empty())
+    }
+
+    /// Whether any session is up.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.shards.iter().any(|shard| !shard.live.is_empty())
     }
 
     /// Whether another session that is up carries the same markets.

@@ -180,6 +180,11 @@ impl Spine {
         self.lock().splice.waiting()
     }
 
+    /// Whether any session is up.
+    pub(super) fn is_live(&self) -> bool {
+        self.lock().splice.is_live()
+    }
+
     /// Whether another session that is up carries the same markets.
     pub(super) fn is_backed(&self, link: Link) -> bool {
         self.lock().splice.is_backed(link)

@@ -329,6 +329,7 @@ fn two_sessions_are_one_sequence_and_one_of_them_dying_costs_nothing() {
     let mut rig = Rig::live();
     rig.splice.opened(SPARE, rig.now);
     rig.come_over(SPARE, &[snapshot(A, NOON, 0), snapshot(B, NOON, 0)]);
+    rig.wait(2_000);
     rig.come_over(SPARE, &[trade(A, NOON + 6_000, 0)]);
     rig.come(&[trade(A, NOON + 6_000, 0), trade(A, NOON + 6_100, 0)]);
     rig.splice.lost(MAIN, rig.now);

@@ -287,7 +287,9 @@ impl World {
             let answer =
                 self.venue.answer(request, &self.plan.rest, (self.at, venue_ms), anchor, &mut self.rng);
             self.tell(|| match &answer {
-                Answer::Page(page) => format!("{request:?} has {:?}", page.iter().map(brief).collect::<Vec<_>>()),
+                Answer::Page(page) => {
+                    format!("{request:?} has {:?}", page.iter().map(brief).collect::<Vec<_>>())
+                }
                 answer => format!("{request:?} {answer:?}"),
             });
             self.tell_splice(|splice, out| splice.answer(request.ticket, &answer, now, out))?;
@@ -375,7 +377,11 @@ fn whatever_goes_wrong_every_trade_comes_once_or_lies_in_a_gap_that_was_said() {
     }
     println!("{counts:?}");
     let head: String = failed.iter().take(20).map(|line| format!("\n{line}")).collect();
-    assert!(failed.is_empty(), "{} seeds failed (TRADEHOOK_SEED=n tells the story of one):{head}", failed.len());
+    assert!(
+        failed.is_empty(),
+        "{} seeds failed (TRADEHOOK_SEED=n tells the story of one):{head}",
+        failed.len()
+    );
     let all = [
         counts.duplicates,
         counts.filled,

@@ -140,7 +140,9 @@ impl Checker {
                 .filter(|trade| !self.excused.contains(&(trade.market.0, trade.sequential_id)))
                 .find(|trade| !self.gaps.iter().any(|gap| is_said(gap, trade)));
             if let Some(trade) = missing {
-                let is_hole = left_out.iter().any(|of| (of.market, of.sequential_id) == (trade.market, trade.sequential_id));
+                let is_hole = left_out
+                    .iter()
+                    .any(|of| (of.market, of.sequential_id) == (trade.market, trade.sequential_id));
                 let how = if is_hole { ", a hole" } else { "" };
                 return Err(format!("{}{how} is missing, and no gap says so", brief(trade)));
             }
