@@ -6,27 +6,26 @@
 //!
 //! Keeps: [one-way] [loss-is-said] [time-enters-once]
 
+mod remember;
+mod round;
+
 use crate::{
     entry::{Entry, Gap, GapCause, Tick},
     market::{MarketId, Markets},
     splice::{Act, Answer, Counts, Link, Note, Now, Request, Sequence, Splice, SpliceConfig, Ticket},
     status::Status,
-    tape::{Next, Tape, TapeError},
+    tape::{Tape, TapeError},
     trade::{Trade, Trades},
 };
+use remember::remember;
+use round::Round;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::{sync::Notify, time::Instant};
 use tracing::{debug, error, info, warn};
-
-/// Entries at the end of a tape that a new process looks at: some 40 MiB, read in 10 ms.
-const LOOK_BACK: u64 = 500_000;
-/// And at most, where few of them are trades.
-const FURTHEST_BACK: u64 = 8_000_000;
-/// So many trades among them will do.
-const ENOUGH: usize = 50_000;
 
 /// Reads the wall clock, ms since the Unix epoch.
 pub type Wall = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -51,6 +50,7 @@ struct Inner {
     names: Arc<Markets>,
     told: Counts,
     demands: Vec<Act>,
+    round: Round,
 }
 
 impl Spine {
@@ -66,6 +66,7 @@ impl Spine {
             names: tape.markets(),
             told: Counts::default(),
             demands: Vec::new(),
+            round: Round::default(),
         };
         Self {
             tape,
@@ -138,7 +139,11 @@ impl Spine {
     /// A second passed. Writes it down, unless there is a market for which it has not.
     pub(super) fn second(&self) {
         self.act(|inner, now| inner.splice.tick(now, &mut inner.out));
-        let inner = self.lock();
+        let mut inner = self.lock();
+        let (left, held) = inner.splice.waiting();
+        if left > 0 && inner.splice.is_live() {
+            inner.round.progress(left, held);
+        }
         if inner.splice.time_may_pass() {
             let tick = Tick { at_ms: self.wall_ms() };
             if let Err(error) = self.tape.append(&Entry::Tick(tick)) {
@@ -161,7 +166,7 @@ impl Spine {
     /// When there may be a page to fetch, if one waits.
     pub(super) fn next_request_at(&self) -> Option<Instant> {
         let at = self.lock().splice.next_request_at()?;
-        Some(self.started + std::time::Duration::from_millis(at))
+        Some(self.started + Duration::from_millis(at))
     }
 
     /// What came of a request.
@@ -286,7 +291,10 @@ impl Spine {
         let (markets, trades) = inner.splice.waiting();
         self.status.intake().splice.waiting(markets, trades);
         for note in inner.splice.take_notes() {
-            self.note(&note);
+            self.note(&note, &mut inner.round);
+        }
+        if markets == 0 {
+            inner.round.say();
         }
     }
 
@@ -337,21 +345,16 @@ impl Spine {
         }
     }
 
-    fn note(&self, note: &Note) {
+    fn note(&self, note: &Note, round: &mut Round) {
         let code = |market: &MarketId| {
             let code = self.tape.with_markets(|markets| markets.code(*market).cloned());
             code.unwrap_or_else(|| "?".into())
         };
         match note {
             Note::Closed { market, cause, from_ms, to_ms, fetched, filled, waited_ms } => {
-                let (market, cause) = (code(market), cause.as_str());
-                if *filled && *fetched == 0 {
-                    debug!(%market, cause, from_ms, to_ms, "nothing was missed");
-                } else if *filled {
-                    info!(%market, cause, from_ms, to_ms, fetched, waited_ms, "what was missed is on the tape");
-                } else {
-                    error!(%market, cause, from_ms, to_ms, fetched, waited_ms, "trades may be missing for good");
-                }
+                let market = code(market);
+                debug!(%market, cause = cause.as_str(), from_ms, to_ms, fetched, filled, waited_ms, "a gap ends");
+                round.closed(market, *fetched, *filled, to_ms.saturating_sub(*from_ms), *waited_ms);
             }
             Note::Stale { market, since_ms } => {
                 warn!(market = %code(market), since_ms, "the session had stopped delivering this market");
@@ -365,53 +368,6 @@ impl Spine {
             Note::Numbering { market } => {
                 info!(market = %code(market), "ids of this market have holes of their own; they are ignored");
             }
-        }
-    }
-}
-
-/// Reads the end of the tape into the splice.
-fn remember(tape: &Tape, splice: &mut Splice) {
-    // Books and tickers take offsets too: where there are many of them it is read from further back.
-    let mut back = LOOK_BACK;
-    let begin = loop {
-        let begin = tape.end().saturating_sub(back).max(tape.start());
-        if begin == tape.start() || back >= FURTHEST_BACK || trades_since(tape, begin) >= ENOUGH {
-            break begin;
-        }
-        back *= 4;
-    };
-    let mut first_ms = None;
-    each_batch(tape, begin, |trades| {
-        for ((&market, &id), &at_ms) in
-            trades.market.iter().zip(&trades.sequential_id).zip(&trades.traded_at_ms)
-        {
-            first_ms.get_or_insert(at_ms);
-            splice.remember(MarketId(market), id, at_ms);
-        }
-    });
-    // What lies before the part that was read was on the tape as well.
-    if let Some(first_ms) = first_ms.filter(|_| begin > 0) {
-        for index in 0..tape.with_markets(Markets::len) {
-            splice.forget_before(MarketId(u32::try_from(index).unwrap_or(u32::MAX)), first_ms);
-        }
-    }
-}
-
-fn trades_since(tape: &Tape, begin: u64) -> usize {
-    let mut count = 0;
-    each_batch(tape, begin, |trades| count += trades.len());
-    count
-}
-
-fn each_batch(tape: &Tape, begin: u64, mut each: impl FnMut(&Trades)) {
-    let mut reader = tape.reader(begin);
-    reader.want_quotes(false);
-    let mut trades = Trades::default();
-    while let Ok(next) = reader.next(4096, &mut trades) {
-        match next {
-            Next::Empty => break,
-            Next::Trades => each(&trades),
-            Next::Quotes(_) | Next::Entry(..) | Next::Trimmed { .. } | Next::Damaged { .. } => {}
         }
     }
 }
