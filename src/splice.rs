@@ -365,7 +365,7 @@ impl Splice {
             let backfill = self.config.backfill;
             let Some(market) = self.markets.get_mut(id.0 as usize) else { continue };
             let newest = market.newest;
-            let Some(repair) = &mut market.repair else { continue };
+            let Some(repair) = market.repair.as_mut().filter(|repair| !repair.is_idle()) else { continue };
             if repair.overdue(newest, backfill, now) {
                 let since_ms = newest.map_or(0, |newest| newest.ms);
                 (self.counts.stale_found, self.counts.gaps) =
@@ -387,7 +387,8 @@ impl Splice {
     /// be told that time has passed which its trades have not.
     #[must_use]
     pub fn time_may_pass(&self) -> bool {
-        self.broken.is_empty() && !self.shards.is_empty() && self.shards.iter().all(|s| !s.live.is_empty())
+        let is_covered = !self.shards.is_empty() && self.shards.iter().all(|s| !s.live.is_empty());
+        is_covered && self.under_repair() == 0
     }
 
     /// Whether any session is up.
@@ -413,7 +414,12 @@ impl Splice {
     /// What is being repaired: how many markets, and how many trades wait.
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {
-        (self.broken.len(), self.held)
+        (self.under_repair(), self.held)
+    }
+
+    fn under_repair(&self) -> usize {
+        let repair = |id: &MarketId| self.markets.get(id.0 as usize)?.repair.as_deref();
+        self.broken.iter().filter_map(repair).filter(|repair| !repair.is_idle()).count()
     }
 
     /// Numbers that only grow.

@@ -210,6 +210,13 @@ impl Repair {
             && self.segments.iter().any(|segment| !segment.is_unseen() || self.is_covered)
     }
 
+    /// Of a market that was never seen there is nothing to wait for: only when it shows itself is it
+    /// asked whether there was something before.
+    pub(super) fn is_idle(&self) -> bool {
+        let unknown = |segment: &Segment| segment.is_unseen() && segment.known_ms.is_none();
+        self.pool.is_empty() && self.segments.iter().all(unknown)
+    }
+
     pub(super) fn is_done(&self) -> bool {
         let is_done = |stage: &Stage| matches!(stage, Stage::Whole | Stage::Unfilled(_) | Stage::Dispelled);
         self.segments.iter().all(|segment| is_done(&segment.stage))

@@ -241,7 +241,8 @@ fn what_cannot_be_had_is_a_gap_that_is_not_filled() {
         rig.tick();
         (rig.came_out(A), rig.said(A))
     };
-    let (from, default) = (3_000, SpliceConfig::default);
+    // The session may have stopped delivering the market long before it was lost.
+    let (from, default) = (-2_000, SpliceConfig::default);
     let (trades, gaps) = missing(SpliceConfig { backfill: false, ..default() }, 9, 0);
     assert_eq!(
         (trades, gaps),
@@ -383,6 +384,29 @@ fn a_market_nobody_shows_is_looked_for_after_ten_seconds() {
 }
 
 #[test]
+fn a_market_that_never_showed_itself_holds_up_nothing() {
+    let mut rig = Rig::new(SpliceConfig::default());
+    rig.splice.cover(&[(A, 0), (B, 0)], GapCause::Downtime, rig.now);
+    rig.splice.opened(MAIN, rig.now);
+    rig.come(&[snapshot(A, NOON, 0)]);
+    rig.wait(5_000);
+    rig.come(&[trade(A, NOON + 2_500, 0)]);
+    rig.splice.lost(MAIN, rig.now);
+    rig.rest.extend([trade(A, NOON, 0), trade(A, NOON + 2_500, 0), trade(B, NOON + 5_500, 0)]);
+    rig.splice.opened(MAIN, rig.now);
+    rig.come(&[snapshot(A, NOON + 2_500, 0)]);
+    rig.fetch(500);
+    assert!(rig.splice.time_may_pass() && rig.splice.waiting() == (0, 0));
+    rig.wait(400_000);
+    rig.tick();
+    assert!(rig.said(B).is_empty() && rig.splice.time_may_pass());
+    rig.rest.push(trade(B, NOON + 406_000, 0));
+    rig.come(&[trade(B, NOON + 406_000, 0)]);
+    rig.fetch(500);
+    assert_eq!(rig.came_out(B), ["5500+", "406000"], "its first trade may have come while nobody looked");
+}
+
+#[test]
 fn answers_that_do_not_fit_are_not_believed() {
     let begin = || {
         let mut rig = Rig::live();
@@ -411,7 +435,7 @@ fn answers_that_do_not_fit_are_not_believed() {
     let mut rig = begin();
     let request = rig.splice.request(rig.now).expect("a page is wanted");
     rig.answer(request.ticket, &Answer::Gone);
-    assert_eq!(rig.said(A), [(3_000, 7_200, "session_lost", false)], "the venue does not know the market");
+    assert_eq!(rig.said(A), [(-2_000, 7_200, "session_lost", false)], "the venue does not know the market");
 }
 
 #[test]
