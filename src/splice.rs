@@ -164,8 +164,9 @@ impl Splice {
     }
 
     /// The markets that are wanted, and in which part. Markets that are new here and of which
-    /// something is known have a gap, for `cause`, from the last that was heard of any market.
-    pub fn cover(&mut self, wanted: &[(MarketId, u16)], cause: GapCause, now: Now) {
+    /// something is known have a gap, for `cause`, from the last that was heard of any market. What
+    /// waits for those that are no longer wanted is appended to `out`.
+    pub fn cover(&mut self, wanted: &[(MarketId, u16)], cause: GapCause, now: Now, out: &mut Sequence) {
         let heard_ms = self.markets.iter().filter_map(Market::known_until_ms).max();
         let mut covered = vec![None; self.markets.len()];
         for &(market, shard) in wanted {
@@ -188,12 +189,14 @@ impl Splice {
                         self.cover_repair(id, now);
                     }
                 }
-                (Some(_), None) => self.retire(id),
+                (Some(_), None) => self.retire(id, now, out),
                 _ => {}
             }
         }
-        let shards = wanted.iter().map(|&(_, shard)| shard + 1).max().unwrap_or(0);
-        self.shards.truncate(usize::from(shards));
+        let shards = wanted.iter().map(|&(_, shard)| usize::from(shard) + 1).max().unwrap_or(0);
+        while self.shards.len() > shards && self.shards.last().is_some_and(|shard| shard.live.is_empty()) {
+            self.shards.pop();
+        }
     }
 
     /// A session was connected and has asked for its markets.
@@ -465,14 +468,19 @@ impl Splice {
         }
     }
 
-    /// A market that is no longer wanted: what waits for it is let go.
-    fn retire(&mut self, id: MarketId) {
-        if let Some(market) = self.markets.get_mut(id.0 as usize)
-            && let Some(repair) = market.repair.take()
-        {
-            self.held = self.held.saturating_sub(repair.pool.len());
-            market.seen.unlearn(repair.pool.iter().map(|trade| trade.sequential_id));
-            self.broken.retain(|&broken| broken != id);
+    /// A market that is no longer wanted: what waits for it goes on as it is.
+    fn retire(&mut self, id: MarketId, now: Now, out: &mut Sequence) {
+        // What could not wait either leaves a repair of its own behind.
+        while let Some(repair) = self.repair(id) {
+            if repair.is_idle() {
+                self.broken.retain(|&broken| broken != id);
+                if let Some(market) = self.markets.get_mut(id.0 as usize) {
+                    market.repair = None;
+                }
+                return;
+            }
+            repair.is_covered = true;
+            self.give_up(id, now, out);
         }
     }
 

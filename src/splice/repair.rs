@@ -38,6 +38,8 @@ pub(super) struct Segment {
     pub(super) from_ms: i64,
     to_ms: Option<i64>,
     known_ms: Option<i64>,
+    /// The last that is known from before, where that is not the last that was handed on.
+    anchor: Option<Place>,
     stage: Stage,
 }
 
@@ -84,8 +86,14 @@ impl Repair {
         self.sight_due = u64::MAX;
         if !self.segments.last().is_some_and(Segment::is_unseen) {
             let known_ms = self.known_ms().map(|ms| ms.min(from_ms + MARGIN_MS));
-            self.segments.push(Segment::new(cause, from_ms, known_ms));
+            let anchor = self.newest();
+            self.segments.push(Segment { anchor, ..Segment::new(cause, from_ms, known_ms) });
         }
+    }
+
+    /// The latest that waits.
+    fn newest(&self) -> Option<Place> {
+        self.pool.iter().map(|trade| Place { ms: trade.traded_at_ms, id: trade.sequential_id }).max()
     }
 
     /// Up to where something is known, what waits included.
@@ -99,7 +107,9 @@ impl Repair {
         if !self.segments.last().is_some_and(Segment::is_unseen)
             && let Some(known_ms) = self.known_ms()
         {
-            self.segments.push(Segment::new(GapCause::Stale, known_ms - MARGIN_MS, Some(known_ms)));
+            let anchor = self.newest();
+            let segment = Segment::new(GapCause::Stale, known_ms - MARGIN_MS, Some(known_ms));
+            self.segments.push(Segment { anchor, ..segment });
             self.doubt(trade, by, now);
         }
     }
@@ -282,7 +292,7 @@ impl Repair {
 
 impl Segment {
     fn new(cause: GapCause, from_ms: i64, known_ms: Option<i64>) -> Self {
-        Self { cause, from_ms, to_ms: None, known_ms, stage: Stage::Unseen }
+        Self { cause, from_ms, to_ms: None, known_ms, anchor: None, stage: Stage::Unseen }
     }
 
     pub(super) fn is_unseen(&self) -> bool {
@@ -306,7 +316,7 @@ impl Segment {
     fn begin(&mut self, sight: Option<Place>, newest: Option<Place>, backfill: bool, now: Now) {
         self.stage = if backfill {
             let known_ms = self.known_ms.unwrap_or(self.from_ms + MARGIN_MS);
-            Stage::Walking(Box::new(Walk::new(sight, newest, self.from_ms, known_ms, now)))
+            Stage::Walking(Box::new(Walk::new(sight, self.anchor.or(newest), self.from_ms, known_ms, now)))
         } else {
             Stage::Unfilled(None)
         };
