@@ -222,7 +222,7 @@ impl Splice {
         // What was on its way when another opened came over neither, if that was a moment ago.
         let (others, heard_ms) = (shard.live.clone(), shard.heard_ms);
         let mut others = others.into_iter().map(|replica| Link { replica, ..link });
-        if !was_live || others.any(|other| self.watch.is_steady(other, now)) {
+        if !was_live || others.any(|other| self.watch.is_steady(other, link, now)) {
             return;
         }
         let covered = |(index, market): (usize, &Market)| {
@@ -337,9 +337,9 @@ impl Splice {
         let newest = market.newest;
         let Some(repair) = &mut market.repair else { return };
         // Once one was left out, the later ones are: in the order they are fetched.
-        let full = full || repair.left_out_ms.is_some();
+        let full = full || repair.left_out.is_some();
         if full && !is_known && self.config.when_full == WhenFull::Refetch {
-            if repair.leave_out(trade.traded_at_ms) {
+            if repair.leave_out(trade) {
                 self.notes.push(Note::Overflow { market: trade.market });
             }
             self.counts.left_out += 1;

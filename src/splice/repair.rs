@@ -23,11 +23,22 @@ pub(super) struct Repair {
     pub(super) pool: Vec<Trade>,
     /// A session covers the market.
     pub(super) is_covered: bool,
-    /// The earliest stamp of the trades that could not wait.
-    pub(super) left_out_ms: Option<i64>,
+    /// The trades that could not wait.
+    pub(super) left_out: Option<LeftOut>,
     began: u64,
     sight_due: u64,
     deadline: Option<u64>,
+}
+
+/// Live trades that could not wait, and are to be fetched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeftOut {
+    /// Their earliest stamp.
+    pub(super) from_ms: i64,
+    /// The last to come.
+    last: Place,
+    /// The latest by stamp.
+    latest: Place,
 }
 
 /// One stretch in which trades may be missing.
@@ -40,6 +51,8 @@ pub(super) struct Segment {
     known_ms: Option<i64>,
     /// The last that is known from before, where that is not the last that was handed on.
     anchor: Option<Place>,
+    /// Seen on a socket, and not kept.
+    expected: Vec<Place>,
     stage: Stage,
 }
 
@@ -73,7 +86,7 @@ impl Repair {
             segments: vec![Segment::new(cause, from_ms, known_ms)],
             pool: Vec::new(),
             is_covered: false,
-            left_out_ms: None,
+            left_out: None,
             began: now.at,
             sight_due: u64::MAX,
             deadline: None,
@@ -209,10 +222,20 @@ impl Repair {
     }
 
     /// A live trade cannot wait. True for the first.
-    pub(super) fn leave_out(&mut self, traded_at_ms: i64) -> bool {
-        let is_first = self.left_out_ms.is_none();
-        self.left_out_ms = Some(self.left_out_ms.map_or(traded_at_ms, |ms| ms.min(traded_at_ms)));
+    pub(super) fn leave_out(&mut self, trade: &Trade) -> bool {
+        let last = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
+        let is_first = self.left_out.is_none();
+        let left_out = self.left_out.get_or_insert(LeftOut { from_ms: last.ms, last, latest: last });
+        left_out.from_ms = left_out.from_ms.min(last.ms);
+        (left_out.last, left_out.latest) = (last, left_out.latest.max(last));
         is_first
+    }
+
+    /// Begins with trades that had to be left out: REST must have them.
+    pub(super) fn expect(&mut self, left_out: &LeftOut) {
+        if let Some(segment) = self.segments.last_mut() {
+            segment.expected = vec![left_out.last, left_out.latest];
+        }
     }
 
     pub(super) fn is_late(&self, now: Now) -> bool {
@@ -292,7 +315,15 @@ impl Repair {
 
 impl Segment {
     fn new(cause: GapCause, from_ms: i64, known_ms: Option<i64>) -> Self {
-        Self { cause, from_ms, to_ms: None, known_ms, anchor: None, stage: Stage::Unseen }
+        Self {
+            cause,
+            from_ms,
+            to_ms: None,
+            known_ms,
+            anchor: None,
+            expected: Vec::new(),
+            stage: Stage::Unseen,
+        }
     }
 
     pub(super) fn is_unseen(&self) -> bool {
@@ -316,7 +347,11 @@ impl Segment {
     fn begin(&mut self, sight: Option<Place>, newest: Option<Place>, backfill: bool, now: Now) {
         self.stage = if backfill {
             let known_ms = self.known_ms.unwrap_or(self.from_ms + MARGIN_MS);
-            Stage::Walking(Box::new(Walk::new(sight, self.anchor.or(newest), self.from_ms, known_ms, now)))
+            let mut sights = std::mem::take(&mut self.expected);
+            sights.extend(sight);
+            sights.sort_unstable();
+            sights.dedup();
+            Stage::Walking(Box::new(Walk::new(sights, self.anchor.or(newest), self.from_ms, known_ms, now)))
         } else {
             Stage::Unfilled(None)
         };

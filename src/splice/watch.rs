@@ -65,10 +65,16 @@ impl Watch {
         }
     }
 
-    /// Whether a session has been there for long enough to have brought what another lost.
-    pub(super) fn is_steady(&self, link: Link, now: Now) -> bool {
-        let since = self.0.iter().find(|watched| watched.link == link).and_then(|watched| watched.live_since);
-        since.is_some_and(|since| now.at >= since + MARGIN_MS.unsigned_abs())
+    /// Whether a session can have brought what another lost: it has been there for a while, and it
+    /// brought something when the other did.
+    pub(super) fn is_steady(&self, link: Link, lost: Link, now: Now) -> bool {
+        let margin = MARGIN_MS.unsigned_abs();
+        let of = |link| self.0.iter().find(|watched| watched.link == link);
+        let heard_at = of(lost).map_or(0, |lost| lost.heard_at);
+        of(link).is_some_and(|other| {
+            let is_old = other.live_since.is_some_and(|since| now.at >= since + margin);
+            is_old && other.heard_at + margin >= heard_at
+        })
     }
 
     /// A snapshot of a market came.

@@ -88,7 +88,11 @@ impl Checker {
             // Live trades that come right behind a repair have no order within their ms.
             let is_before = |before: &&Trade| match is_repair(trade) {
                 true => place(before) > place(trade),
-                false => is_repair(before) && before.traded_at_ms > trade.traded_at_ms,
+                false => {
+                    is_repair(before)
+                        && before.traded_at_ms > trade.traded_at_ms
+                        && !trade.flags.has(Flags::LATE)
+                }
             };
             if let Some(before) = before.filter(is_before) {
                 return Err(format!("{} is repaired after {}", brief(trade), brief(before)));
