@@ -244,13 +244,11 @@ impl Splice {
     /// Trades that came over a session, in their order. What may stand on the tape is appended to
     /// `out`.
     pub fn trades(&mut self, link: Link, batch: &[Trade], now: Now, out: &mut Sequence) {
+        let Some(newest_ms) = batch.iter().map(|trade| trade.traded_at_ms).max() else { return };
         if let Some(shard) = self.shards.get_mut(usize::from(link.shard)) {
-            let newest = batch.iter().map(|trade| trade.traded_at_ms).max();
-            shard.heard_ms = shard.heard_ms.max(newest);
+            shard.heard_ms = shard.heard_ms.max(Some(newest_ms));
         }
-        if !batch.is_empty() {
-            self.watch.heard(link, now);
-        }
+        self.watch.heard(link, newest_ms, now);
         for trade in batch {
             let Some(market) = self.markets.get_mut(trade.market.0 as usize) else {
                 self.market(trade.market);

@@ -140,7 +140,7 @@ impl Splice {
             self.break_market(id, cause, from_ms, now);
         }
         if let Some(left_out) = left_out {
-            self.break_market(id, GapCause::Overflow, left_out.from_ms - super::MARGIN_MS, now);
+            self.break_market(id, GapCause::Overflow, left_out.earliest.ms - super::MARGIN_MS, now);
             if let Some(repair) = self.repair(id) {
                 repair.expect(&left_out);
             }

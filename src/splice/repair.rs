@@ -33,8 +33,8 @@ pub(super) struct Repair {
 /// Live trades that could not wait, and are to be fetched.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LeftOut {
-    /// Their earliest stamp.
-    pub(super) from_ms: i64,
+    /// The earliest by stamp.
+    pub(super) earliest: Place,
     /// The last to come.
     last: Place,
     /// The latest by stamp.
@@ -97,11 +97,14 @@ impl Repair {
     pub(super) fn again(&mut self, cause: GapCause, from_ms: i64) {
         self.is_covered = false;
         self.sight_due = u64::MAX;
-        if !self.segments.last().is_some_and(Segment::is_unseen) {
-            let known_ms = self.known_ms().map(|ms| ms.min(from_ms + MARGIN_MS));
-            let anchor = self.newest();
-            self.segments.push(Segment { anchor, ..Segment::new(cause, from_ms, known_ms) });
+        if let Some(last) = self.segments.last_mut().filter(|last| last.is_unseen()) {
+            // Both end where the next trade comes; together they begin where the earlier does.
+            last.from_ms = last.from_ms.min(from_ms);
+            return;
         }
+        let known_ms = self.known_ms().map(|ms| ms.min(from_ms + MARGIN_MS));
+        let anchor = self.newest();
+        self.segments.push(Segment { anchor, ..Segment::new(cause, from_ms, known_ms) });
     }
 
     /// The latest that waits.
@@ -225,8 +228,8 @@ impl Repair {
     pub(super) fn leave_out(&mut self, trade: &Trade) -> bool {
         let last = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
         let is_first = self.left_out.is_none();
-        let left_out = self.left_out.get_or_insert(LeftOut { from_ms: last.ms, last, latest: last });
-        left_out.from_ms = left_out.from_ms.min(last.ms);
+        let left_out = self.left_out.get_or_insert(LeftOut { earliest: last, last, latest: last });
+        left_out.earliest = left_out.earliest.min(last);
         (left_out.last, left_out.latest) = (last, left_out.latest.max(last));
         is_first
     }
@@ -234,7 +237,7 @@ impl Repair {
     /// Begins with trades that had to be left out: REST must have them.
     pub(super) fn expect(&mut self, left_out: &LeftOut) {
         if let Some(segment) = self.segments.last_mut() {
-            segment.expected = vec![left_out.last, left_out.latest];
+            segment.expected = vec![left_out.earliest, left_out.last, left_out.latest];
         }
     }
 
@@ -368,7 +371,9 @@ impl Segment {
         let gap =
             |from_ms, to_ms, filled| Gap { from_ms, to_ms, cause: self.cause, markets: vec![market], filled };
         match self.stage {
-            Stage::Unfilled(Some(lowest_ms)) if lowest_ms < to_ms && lowest_ms > from_ms => {
+            // The walk began behind the end of the gap and did not come as far.
+            Stage::Unfilled(Some(lowest_ms)) if lowest_ms >= to_ms => vec![gap(from_ms, lowest_ms, false)],
+            Stage::Unfilled(Some(lowest_ms)) if lowest_ms > from_ms => {
                 vec![gap(from_ms, lowest_ms, false), gap(lowest_ms, to_ms, true)]
             }
             Stage::Unfilled(_) => vec![gap(from_ms, to_ms, false)],

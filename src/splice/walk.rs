@@ -128,12 +128,12 @@ impl Walk {
         self.is_in_flight = false;
         self.failures = 0;
         self.pages += 1;
-        let mut lowest: Option<Place> = None;
+        let (mut lowest, mut is_anchored): (Option<Place>, bool) = (None, self.is_anchored);
         for trade in trades {
             let place = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
             lowest = Some(lowest.map_or(place, |lowest| if place.id < lowest.id { place } else { lowest }));
             self.sights.retain(|&sight| sight != place);
-            self.is_anchored |= Some(place) == self.anchor;
+            is_anchored |= Some(place) == self.anchor;
         }
         // REST does not have yet what must be on this page, so it may lack more.
         let is_due = |sight: &Place| {
@@ -144,6 +144,7 @@ impl Walk {
         if self.sights.iter().any(is_due) {
             return self.try_again(now);
         }
+        self.is_anchored = is_anchored;
         match lowest {
             Some(lowest) => {
                 self.tries = 0;

@@ -1,7 +1,7 @@
 //! What came out, compared with what the venue made.
 
 use super::{
-    super::{Flags, Gap, GapCause, MARGIN_MS, MarketId, Sequence, Trade, market::Place},
+    super::{Flags, Gap, MARGIN_MS, MarketId, Sequence, Trade, market::Place},
     brief,
     venue::Made,
 };
