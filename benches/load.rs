@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench load` starts the real program against a sender that keeps its pace and
 //! times every ping that arrives. At the end all that was sent must stand on the tape, each once,
-//! and the last plugin must have handled it. `LOAD_SECONDS` and `LOAD_RATE` change the load. There
+//! and a plugin must have handled it. `LOAD_SECONDS` and `LOAD_RATE` change the load. There
 //! is no baseline: the bars are absolute.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
@@ -343,7 +343,7 @@ fn report(log: &Log, resident: &[f64], (handled, cpu): (Instant, f64), (seconds,
     println!("  a ping late by, median               {:>8.1} ms", sorted[sorted.len() / 2]);
     println!("  a ping late by, at most              {worst:>8.1} ms   bar {PING_LATE_MS}");
     println!(
-        "  last plugin done after the last      {:>8.2} s    bar {}",
+        "  plugin done after the last was sent  {:>8.2} s    bar {}",
         caught_up.as_secs_f64(),
         CAUGHT_UP.as_secs()
     );
