@@ -164,8 +164,9 @@ impl Splice {
     }
 
     /// The markets that are wanted, and in which part. Markets that are new here and of which
-    /// something is known have a gap, for `cause`, from the last that was heard of any market.
-    pub fn cover(&mut self, wanted: &[(MarketId, u16)], cause: GapCause, now: Now) {
+    /// something is known have a gap, for `cause`, from the last that was heard of any market. What
+    /// waits for those that are no longer wanted is appended to `out`.
+    pub fn cover(&mut self, wanted: &[(MarketId, u16)], cause: GapCause, now: Now, out: &mut Sequence) {
         let heard_ms = self.markets.iter().filter_map(Market::known_until_ms).max();
         let mut covered = vec![None; self.markets.len()];
         for &(market, shard) in wanted {
@@ -188,12 +189,14 @@ impl Splice {
                         self.cover_repair(id, now);
                     }
                 }
-                (Some(_), None) => self.retire(id),
+                (Some(_), None) => self.retire(id, now, out),
                 _ => {}
             }
         }
-        let shards = wanted.iter().map(|&(_, shard)| shard + 1).max().unwrap_or(0);
-        self.shards.truncate(usize::from(shards));
+        let shards = wanted.iter().map(|&(_, shard)| usize::from(shard) + 1).max().unwrap_or(0);
+        while self.shards.len() > shards && self.shards.last().is_some_and(|shard| shard.live.is_empty()) {
+            self.shards.pop();
+        }
     }
 
     /// A session was connected and has asked for its markets.
@@ -219,7 +222,7 @@ impl Splice {
         // What was on its way when another opened came over neither, if that was a moment ago.
         let (others, heard_ms) = (shard.live.clone(), shard.heard_ms);
         let mut others = others.into_iter().map(|replica| Link { replica, ..link });
-        if !was_live || others.any(|other| self.watch.is_steady(other, now)) {
+        if !was_live || others.any(|other| self.watch.is_steady(other, link, now)) {
             return;
         }
         let covered = |(index, market): (usize, &Market)| {
@@ -241,13 +244,11 @@ impl Splice {
     /// Trades that came over a session, in their order. What may stand on the tape is appended to
     /// `out`.
     pub fn trades(&mut self, link: Link, batch: &[Trade], now: Now, out: &mut Sequence) {
+        let Some(newest_ms) = batch.iter().map(|trade| trade.traded_at_ms).max() else { return };
         if let Some(shard) = self.shards.get_mut(usize::from(link.shard)) {
-            let newest = batch.iter().map(|trade| trade.traded_at_ms).max();
-            shard.heard_ms = shard.heard_ms.max(newest);
+            shard.heard_ms = shard.heard_ms.max(Some(newest_ms));
         }
-        if !batch.is_empty() {
-            self.watch.heard(link, now);
-        }
+        self.watch.heard(link, newest_ms, now);
         for trade in batch {
             let Some(market) = self.markets.get_mut(trade.market.0 as usize) else {
                 self.market(trade.market);
@@ -334,9 +335,9 @@ impl Splice {
         let newest = market.newest;
         let Some(repair) = &mut market.repair else { return };
         // Once one was left out, the later ones are: in the order they are fetched.
-        let full = full || repair.left_out_ms.is_some();
+        let full = full || repair.left_out.is_some();
         if full && !is_known && self.config.when_full == WhenFull::Refetch {
-            if repair.leave_out(trade.traded_at_ms) {
+            if repair.leave_out(trade) {
                 self.notes.push(Note::Overflow { market: trade.market });
             }
             self.counts.left_out += 1;
@@ -465,14 +466,19 @@ impl Splice {
         }
     }
 
-    /// A market that is no longer wanted: what waits for it is let go.
-    fn retire(&mut self, id: MarketId) {
-        if let Some(market) = self.markets.get_mut(id.0 as usize)
-            && let Some(repair) = market.repair.take()
-        {
-            self.held = self.held.saturating_sub(repair.pool.len());
-            market.seen.unlearn(repair.pool.iter().map(|trade| trade.sequential_id));
-            self.broken.retain(|&broken| broken != id);
+    /// A market that is no longer wanted: what waits for it goes on as it is.
+    fn retire(&mut self, id: MarketId, now: Now, out: &mut Sequence) {
+        // What could not wait either leaves a repair of its own behind.
+        while let Some(repair) = self.repair(id) {
+            if repair.is_idle() {
+                self.broken.retain(|&broken| broken != id);
+                if let Some(market) = self.markets.get_mut(id.0 as usize) {
+                    market.repair = None;
+                }
+                return;
+            }
+            repair.is_covered = true;
+            self.give_up(id, now, out);
         }
     }
 

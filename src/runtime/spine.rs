@@ -117,8 +117,7 @@ impl Spine {
             }
         });
         let wanted: Vec<_> = wanted.collect();
-        let now = self.now();
-        self.lock().splice.cover(&wanted, cause, now);
+        self.act(|inner, now| inner.splice.cover(&wanted, cause, now, &mut inner.out));
     }
 
     /// Trades of a session, in their order.

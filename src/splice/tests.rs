@@ -70,7 +70,7 @@ impl Rig {
 
     fn live_with(config: SpliceConfig) -> Self {
         let mut rig = Self::new(config);
-        rig.splice.cover(&[(A, 0), (B, 0)], GapCause::Downtime, rig.now);
+        rig.cover(&[(A, 0), (B, 0)], GapCause::Downtime);
         rig.splice.opened(MAIN, rig.now);
         rig.come(&[snapshot(A, NOON, 0), snapshot(B, NOON, 0)]);
         rig.rest.extend([trade(A, NOON, 0), trade(B, NOON, 0)]);
@@ -78,6 +78,12 @@ impl Rig {
         // Something is heard until just before whatever comes.
         rig.come(&[trade(ELSEWHERE, NOON + 5_000, 0)]);
         rig
+    }
+
+    fn cover(&mut self, wanted: &[(MarketId, u16)], cause: GapCause) {
+        let mut out = Sequence::default();
+        self.splice.cover(wanted, cause, self.now, &mut out);
+        self.take(out);
     }
 
     fn wait(&mut self, ms: u64) {
@@ -212,7 +218,7 @@ fn a_walk_over_midnight_asks_for_the_day_before() {
     rig.now.wall_ms = midnight + 60_000;
     rig.splice.remember(A, (midnight - 5_000) as u64 * 10_000, midnight - 5_000);
     rig.rest.extend([-5_000, -3_000, -1_000, 1_000, 3_000].map(|ms| trade(A, midnight + ms, 0)));
-    rig.splice.cover(&[(A, 0)], GapCause::Downtime, rig.now);
+    rig.cover(&[(A, 0)], GapCause::Downtime);
     rig.splice.opened(MAIN, rig.now);
     rig.come(&[snapshot(A, midnight + 3_000, 0)]);
     rig.fetch(2);
@@ -356,7 +362,7 @@ fn a_start_after_downtime_goes_on_from_the_tape() {
     rig.splice.forget_before(B, NOON - 1_000);
     rig.rest.extend([100, 200, 3_000, 4_000].map(|ms| trade(A, NOON + ms, 0)));
     rig.wait(60_000);
-    rig.splice.cover(&[(A, 0), (B, 0)], GapCause::Downtime, rig.now);
+    rig.cover(&[(A, 0), (B, 0)], GapCause::Downtime);
     rig.splice.opened(MAIN, rig.now);
     rig.come(&[snapshot(A, NOON + 4_000, 0), snapshot(B, NOON - 5_000, 0)]);
     rig.fetch(500);
@@ -386,7 +392,7 @@ fn a_market_nobody_shows_is_looked_for_after_ten_seconds() {
 #[test]
 fn a_market_that_never_showed_itself_holds_up_nothing() {
     let mut rig = Rig::new(SpliceConfig::default());
-    rig.splice.cover(&[(A, 0), (B, 0)], GapCause::Downtime, rig.now);
+    rig.cover(&[(A, 0), (B, 0)], GapCause::Downtime);
     rig.splice.opened(MAIN, rig.now);
     rig.come(&[snapshot(A, NOON, 0)]);
     rig.wait(5_000);

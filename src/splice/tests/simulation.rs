@@ -112,8 +112,9 @@ impl World {
         for index in 0..self.venue.sessions.len() {
             self.lose(index, 500)?;
         }
+        self.wanted = (0..self.plan.pauses.len() as u32).collect();
         if self.splice.is_some() {
-            self.want((0..self.plan.pauses.len() as u32).collect())?;
+            self.want(self.wanted.clone())?;
         }
         Ok(())
     }
@@ -209,7 +210,7 @@ impl World {
         let shards = self.plan.shards;
         let of: Vec<_> = wanted.iter().map(|&market| (MarketId(market), shard_of(market, shards))).collect();
         self.wanted = wanted;
-        self.tell_splice(|splice, _| splice.cover(&of, GapCause::Downtime, now))?;
+        self.tell_splice(|splice, out| splice.cover(&of, GapCause::Downtime, now, out))?;
         for index in 0..self.venue.sessions.len() {
             if self.venue.sessions[index].is_up {
                 self.subscribe(index, false);
