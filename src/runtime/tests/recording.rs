@@ -211,7 +211,7 @@ impl<'a> Play<'a> {
             last_frame_at_ms: None,
             last_pong_at_ms: None,
         });
-        let behind_ms = self.now_ms() + 1_000;
+        let behind_ms = self.of.frames.last().map_or(0, |(at_ms, _)| at_ms + 1_000);
         self.until(self.of.frames.get(back).map_or(behind_ms, |(at_ms, _)| at_ms - 1)).await;
         self.open();
         self.frames(back, self.of.frames.len()).await;

@@ -26,7 +26,7 @@ pub(super) fn rows(tape: &Tape) -> Result<Vec<Row>, String> {
                 }));
             }
             Next::Entry(_, Entry::Gap(gap)) => rows.push(Row::Gap(gap)),
-            Next::Entry(..) => {}
+            Next::Quotes(_) | Next::Entry(..) => {}
             Next::Empty => return Ok(rows),
             other => return Err(format!("the tape gives {other:?}")),
         }
