@@ -22,6 +22,8 @@ mod plan;
 mod replay;
 mod sessions;
 mod spine;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use ban::{BanBook, Noting};
