@@ -13,7 +13,7 @@ use crate::{
     trade::{Flags, Trades},
     venue::{Venue, VenueTrade},
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 /// What happened, over all seeds.
 #[derive(Debug, Default)]
@@ -50,7 +50,8 @@ fn read(tape: &Tape, guest: &Plugin, batch: usize) -> Result<Vec<(String, u64)>,
         name: "ids".into(),
         plugin: guest.clone(),
         config: r#"{"do": "trade-records"}"#.into(),
-        limits: Limits::default(),
+        // Many seeds share the machine: fuel bounds the guest, and its time says nothing here.
+        limits: Limits { deadline: Duration::from_secs(60), ..Limits::default() },
         input: None,
         markets: MarketFilter::default(),
     };
