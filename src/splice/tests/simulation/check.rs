@@ -105,12 +105,13 @@ impl Checker {
             return Err(format!("{} is late or is not, and does not say so", brief()));
         }
         let behind_ms = market.newest.map_or(0, |newest| newest.ms - trade.traded_at_ms);
-        let is_of_hole = |gap: &Gap| {
+        // A hole is noticed late; and what was given up may be had after all.
+        let is_expected = |gap: &Gap| {
             let is_inside = (gap.from_ms..=gap.to_ms).contains(&trade.traded_at_ms);
-            gap.cause == GapCause::IdHole && gap.markets.contains(&trade.market) && is_inside
+            (gap.cause == GapCause::IdHole || !gap.filled) && gap.markets.contains(&trade.market) && is_inside
         };
         let most_ms = if trade.flags.has(Flags::BACKFILLED) { MARGIN_MS } else { self.frozen_ms };
-        if behind_ms > most_ms + MARGIN_MS && !self.gaps.iter().any(is_of_hole) {
+        if behind_ms > most_ms + MARGIN_MS && !self.gaps.iter().any(is_expected) {
             return Err(format!("{} stands {behind_ms} ms behind", brief()));
         }
         if market.first.is_none() {
