@@ -16,12 +16,12 @@
 mod door;
 mod gate;
 
-pub use crate::http::Stream;
+pub use crate::http::{HttpError, Stream};
 pub use door::{Door, UrlError, VenueDoor};
 pub use gate::Group;
 
 use crate::{
-    http::{self, Answer, HttpError, Link},
+    http::{self, Answer, Link},
     refusal::{self, LONGEST_SAID},
 };
 use bytes::Bytes;

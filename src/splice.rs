@@ -164,8 +164,9 @@ impl Splice {
     }
 
     /// The markets that are wanted, and in which part. Markets that are new here and of which
-    /// something is known have a gap, for `cause`, from the last that was heard of any market.
-    pub fn cover(&mut self, wanted: &[(MarketId, u16)], cause: GapCause, now: Now) {
+    /// something is known have a gap, for `cause`, from the last that was heard of any market. What
+    /// waits for those that are no longer wanted is appended to `out`.
+    pub fn cover(&mut self, wanted: &[(MarketId, u16)], cause: GapCause, now: Now, out: &mut Sequence) {
         let heard_ms = self.markets.iter().filter_map(Market::known_until_ms).max();
         let mut covered = vec![None; self.markets.len()];
         for &(market, shard) in wanted {
@@ -189,12 +190,14 @@ impl Splice {
                         self.cover_repair(id, now);
                     }
                 }
-                (Some(_), None) => self.retire(id),
+                (Some(_), None) => self.retire(id, now, out),
                 _ => {}
             }
         }
-        let shards = wanted.iter().map(|&(_, shard)| shard + 1).max().unwrap_or(0);
-        self.shards.truncate(usize::from(shards));
+        let shards = wanted.iter().map(|&(_, shard)| usize::from(shard) + 1).max().unwrap_or(0);
+        while self.shards.len() > shards && self.shards.last().is_some_and(|shard| shard.live.is_empty()) {
+            self.shards.pop();
+        }
     }
 
     /// A session was connected and has asked for its markets.
@@ -220,7 +223,7 @@ impl Splice {
         // What was on its way when another opened came over neither, if that was a moment ago.
         let (others, heard_ms) = (shard.live.clone(), shard.heard_ms);
         let mut others = others.into_iter().map(|replica| Link { replica, ..link });
-        if !was_live || others.any(|other| self.watch.is_steady(other, now)) {
+        if !was_live || others.any(|other| self.watch.is_steady(other, link, now)) {
             return;
         }
         let covered = |(index, market): (usize, &Market)| {
@@ -242,13 +245,11 @@ impl Splice {
     /// Trades that came over a session, in their order. What may stand on the tape is appended to
     /// `out`.
     pub fn trades(&mut self, link: Link, batch: &[Trade], now: Now, out: &mut Sequence) {
+        let Some(newest_ms) = batch.iter().map(|trade| trade.traded_at_ms).max() else { return };
         if let Some(shard) = self.shards.get_mut(usize::from(link.shard)) {
-            let newest = batch.iter().map(|trade| trade.traded_at_ms).max();
-            shard.heard_ms = shard.heard_ms.max(newest);
+            shard.heard_ms = shard.heard_ms.max(Some(newest_ms));
         }
-        if !batch.is_empty() {
-            self.watch.heard(link, now);
-        }
+        self.watch.heard(link, newest_ms, now);
         for trade in batch {
             let Some(market) = self.markets.get_mut(trade.market.0 as usize) else {
                 self.market(trade.market);
@@ -339,9 +340,9 @@ impl Splice {
         let newest = market.newest;
         let Some(repair) = &mut market.repair else { return };
         // Once one was left out, the later ones are: in the order they are fetched.
-        let full = full || repair.left_out_ms.is_some();
+        let full = full || repair.left_out.is_some();
         if full && !is_known && self.config.when_full == WhenFull::Refetch {
-            if repair.leave_out(trade.traded_at_ms) {
+            if repair.leave_out(trade) {
                 self.notes.push(Note::Overflow { market: trade.market });
             }
             self.counts.left_out += 1;
@@ -370,10 +371,11 @@ impl Splice {
             let backfill = self.config.backfill;
             let Some(market) = self.markets.get_mut(id.0 as usize) else { continue };
             let newest = market.newest;
-            let Some(repair) = &mut market.repair else { continue };
+            let Some(repair) = market.repair.as_mut().filter(|repair| !repair.is_idle()) else { continue };
             if repair.overdue(newest, backfill, now) {
                 let since_ms = newest.map_or(0, |newest| newest.ms);
-                (self.counts.stale_found, self.counts.gaps) = (self.counts.stale_found + 1, self.counts.gaps + 1);
+                (self.counts.stale_found, self.counts.gaps) =
+                    (self.counts.stale_found + 1, self.counts.gaps + 1);
                 self.notes.push(Note::Stale { market: id, since_ms });
             }
             if repair.is_late(now) {
@@ -391,7 +393,14 @@ impl Splice {
     /// be told that time has passed which its trades have not.
     #[must_use]
     pub fn time_may_pass(&self) -> bool {
-        self.broken.is_empty() && !self.shards.is_empty() && self.shards.iter().all(|s| !s.live.is_empty())
+        let is_covered = !self.shards.is_empty() && self.shards.iter().all(|s| !s.live.is_empty());
+        is_covered && self.under_repair() == 0
+    }
+
+    /// Whether any session is up.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.shards.iter().any(|shard| !shard.live.is_empty())
     }
 
     /// Whether another session that is up carries the same markets.
@@ -411,7 +420,12 @@ impl Splice {
     /// What is being repaired: how many markets, and how many trades wait.
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {
-        (self.broken.len(), self.held)
+        (self.under_repair(), self.held)
+    }
+
+    fn under_repair(&self) -> usize {
+        let repair = |id: &MarketId| self.markets.get(id.0 as usize)?.repair.as_deref();
+        self.broken.iter().filter_map(repair).filter(|repair| !repair.is_idle()).count()
     }
 
     /// Numbers that only grow.
@@ -457,14 +471,19 @@ impl Splice {
         }
     }
 
-    /// A market that is no longer wanted: what waits for it is let go.
-    fn retire(&mut self, id: MarketId) {
-        if let Some(market) = self.markets.get_mut(id.0 as usize)
-            && let Some(repair) = market.repair.take()
-        {
-            self.held = self.held.saturating_sub(repair.pool.len());
-            market.seen.unlearn(repair.pool.iter().map(|trade| trade.sequential_id));
-            self.broken.retain(|&broken| broken != id);
+    /// A market that is no longer wanted: what waits for it goes on as it is.
+    fn retire(&mut self, id: MarketId, now: Now, out: &mut Sequence) {
+        // What could not wait either leaves a repair of its own behind.
+        while let Some(repair) = self.repair(id) {
+            if repair.is_idle() {
+                self.broken.retain(|&broken| broken != id);
+                if let Some(market) = self.markets.get_mut(id.0 as usize) {
+                    market.repair = None;
+                }
+                return;
+            }
+            repair.is_covered = true;
+            self.give_up(id, now, out);
         }
     }
 

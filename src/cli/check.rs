@@ -43,9 +43,14 @@ fn plugins(config: &Config) -> Result<Plan, crate::config::Refused> {
 
 fn print_summary(config: &Config, plan: &Plan) {
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let patterns = config.feed.markets.iter().filter(|market| market.contains('*')).count();
+    let markets = match (config.feed.markets.len() - patterns, patterns) {
+        (named, 0) => count(named, "market"),
+        (0, patterns) => format!("{} of markets", count(patterns, "pattern")),
+        (named, patterns) => format!("{} and {}", count(named, "market"), count(patterns, "pattern")),
+    };
     say!(
-        "ok: {}, {}, {}, {}",
-        count(config.feed.markets.len(), "market"),
+        "ok: {markets}, {}, {}, {}",
         count(config.plugins.len(), "plugin"),
         count(config.alerts.rules.len(), "alert rule"),
         count(config.channels.len(), "channel"),

@@ -46,8 +46,7 @@ pub(super) fn read(mut s: Section<'_>) -> Feed {
             if streams::alone(item, &streams) { Some(Vec::new()) } else { names::subscribed(item) }
         }),
         streams,
-        refresh_interval: s
-            .or("refresh_interval", d.refresh_interval, |i| i.duration(ms(10 * SECOND, 7 * DAY))),
+        refresh_interval: s.or("refresh_interval", d.refresh_interval, |i| i.duration(ms(SECOND, 7 * DAY))),
         sockets: s.or("sockets", d.sockets, |i| few(i, 16)),
         redundancy: s.or("redundancy", d.redundancy, |i| few(i, 2)),
         stale_after: s.or("stale_after", d.stale_after, |i| i.duration(ms(5 * SECOND, DAY))),

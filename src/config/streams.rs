@@ -106,10 +106,10 @@ pub(super) fn alone(item: &Item<'_>, streams: &[Stream]) -> bool {
 }
 
 /// The markets that plugins and rules may name: those whose trades are wanted, and those of the
-/// other streams. None at all (so that nobody is faulted) where they are not known.
+/// other streams, codes and patterns. None at all (so that nobody is faulted) without the former.
 pub(super) fn named(markets: &[String], streams: &[Stream]) -> Vec<String> {
     let others = || streams.iter().flat_map(|stream| &stream.codes).map(|code| split(code).0);
-    if markets.is_empty() || others().any(|code| code.contains('*')) {
+    if markets.is_empty() {
         return Vec::new();
     }
     let mut named = markets.to_vec();

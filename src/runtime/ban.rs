@@ -73,6 +73,16 @@ impl BanBook {
         ban.as_ref().filter(|ban| ban.host == host).map(|ban| ban.left(now_ms)).unwrap_or_default()
     }
 
+    /// As [`BanBook::note`], for a task that waits for no disk.
+    pub(super) fn note_soon(&self, host: &str, wait: Duration, now_ms: i64) {
+        let (book, host) = (self.clone(), host.to_owned());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = book.note(&host, wait, now_ms) {
+                warn!(%error, "a ban of the venue is not written down: a restart forgets it");
+            }
+        });
+    }
+
     /// `host` may not be connected to for `wait` from `now_ms` on. Of two bans the longer holds.
     /// Blocks for the disk.
     ///
@@ -144,13 +154,7 @@ impl<H: Handler> Handler for Noting<H> {
 
     fn session(&mut self, event: SessionEvent) {
         if let SessionEvent::Waiting { wait, ban: true, .. } = event {
-            let (book, host, now_ms) = (self.book.clone(), self.host.clone(), (self.wall_ms)());
-            // The feed's task waits for no disk.
-            tokio::task::spawn_blocking(move || {
-                if let Err(error) = book.note(&host, wait, now_ms) {
-                    warn!(%error, "a ban of the venue is not written down: a restart forgets it");
-                }
-            });
+            self.book.note_soon(&self.host, wait, (self.wall_ms)());
         }
         self.handler.session(event);
     }

@@ -5,7 +5,7 @@
 //!
 //! Keeps: [bounded]
 
-use super::spine::Spine;
+use super::{ban::BanBook, spine::Spine};
 use crate::{
     rest::{Group, Rest, RestError},
     splice::{Answer, Request, Ticket},
@@ -26,14 +26,14 @@ const DAY_MS: i64 = 86_400_000;
 const AT_ONCE: usize = 4;
 
 /// Fetches until it is stopped.
-pub(super) async fn run(spine: Arc<Spine>, rest: Rest, stop: CancellationToken) {
+pub(super) async fn run(spine: Arc<Spine>, rest: Rest, bans: (BanBook, String), stop: CancellationToken) {
     let ahead_ms = AtomicI64::new(0);
     let mut running = FuturesUnordered::new();
     loop {
         while running.len() < AT_ONCE
             && let Some((request, code)) = spine.request()
         {
-            running.push(fetch(&spine, &rest, request, code, &ahead_ms));
+            running.push(fetch(&spine, (&rest, &bans), request, code, &ahead_ms));
         }
         let later = Instant::now() + Duration::from_secs(1);
         let next = spine.next_request_at().filter(|_| running.len() < AT_ONCE);
@@ -49,7 +49,7 @@ pub(super) async fn run(spine: Arc<Spine>, rest: Rest, stop: CancellationToken) 
 /// One page. `ahead_ms` is by how much the venue's clock is ahead of ours, as far as is known.
 async fn fetch(
     spine: &Spine,
-    rest: &Rest,
+    (rest, (bans, host)): (&Rest, &(BanBook, String)),
     request: Request,
     code: Arc<str>,
     ahead_ms: &AtomicI64,
@@ -64,6 +64,11 @@ async fn fetch(
     let Some(days_ago) = u8::try_from(ago).ok().filter(|&ago| ago <= MAX_DAYS_AGO) else {
         return (ticket, Answer::Gone);
     };
+    // The venue bans an address: what a session met holds here as well, and the other way round.
+    let banned = bans.left(host, spine.wall_ms());
+    if !banned.is_zero() {
+        return (ticket, Answer::Failed { wait_ms: u64::try_from(banned.as_millis()).ok() });
+    }
     let query = TicksQuery { market: &code, days_ago, cursor, to_second: None, count: MAX_TICKS };
     let backfill = &spine.status().intake().splice;
     backfill.requests.add(1);
@@ -71,6 +76,9 @@ async fn fetch(
         Ok(reply) => reply,
         Err(error) => {
             backfill.failures.add(1);
+            if let RestError::Banned { wait } = error {
+                bans.note_soon(host, wait, spine.wall_ms());
+            }
             return (ticket, failed(&code, &error));
         }
     };

@@ -170,10 +170,10 @@ impl Runtime {
     fn spawn_feed(&mut self, connector: WsConnector, rest: Rest, cause: GapCause) {
         let bans = (self.bans.clone(), connector.host().to_owned());
         let wanted = wanted(&self.config, cause);
-        let (spine, asked) = (Arc::clone(&self.spine), rest.clone());
-        self.feed = Task::spawn(|stop| sessions::run(wanted, connector, asked, spine, bans, stop));
+        let (spine, asked, known) = (Arc::clone(&self.spine), rest.clone(), bans.clone());
+        self.feed = Task::spawn(|stop| sessions::run(wanted, connector, asked, spine, known, stop));
         let spine = Arc::clone(&self.spine);
-        self.fetcher = Task::spawn(|stop| fetch::run(spine, rest, stop));
+        self.fetcher = Task::spawn(|stop| fetch::run(spine, rest, bans, stop));
     }
 
     /// Takes a new configuration: plugins, rules and channels change at one offset of the tape; the

@@ -16,7 +16,7 @@ use crate::{
     entry::GapCause,
     feed::{self, Connector, FeedConfig, Paced, Signals},
     market::glob_matches,
-    rest::{Group, Rest},
+    rest::{Group, Rest, RestError},
     splice::Link,
     upbit::{self, MARKETS_PATH, Stream, Subscription},
 };
@@ -35,7 +35,10 @@ use tracing::{error, info, warn};
 
 /// Between tries to read the list of markets: from, and at most.
 const AGAIN: Duration = Duration::from_secs(1);
-const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(20);
+/// Where no pattern needs the list it only names codes that are unknown, which can wait until the
+/// sessions are up.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// For one try.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Of many unknown codes so many are named.
@@ -77,6 +80,7 @@ pub(super) async fn run<C>(
         subscriptions: Subscriptions::default(),
         running: JoinSet::new(),
         streams: Vec::new(),
+        trust: Trust::default(),
         open: 0,
         door: Paced::new(connector),
         bans,
@@ -84,14 +88,10 @@ pub(super) async fn run<C>(
         wanted,
         stop: stop.child_token(),
     };
-    let mut listed = None;
-    if patterns {
-        info!("the venue's list of markets is read, to resolve patterns");
-        let list = listing(&rest, &sessions.spine, true);
-        listed = stop.run_until_cancelled(list).await.flatten();
-    }
-    sessions.resolve(listed.as_ref());
-    let mut next = Instant::now() + if patterns { sessions.wanted.refresh_every } else { Duration::ZERO };
+    // What is asked for by name need not wait for the list.
+    sessions.resolve(None);
+    let mut is_listed = !patterns;
+    let mut next = Instant::now() + if patterns { Duration::ZERO } else { FIRST_LOOK };
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -99,10 +99,11 @@ pub(super) async fn run<C>(
             Some(_) = sessions.running.join_next() => break,
             listed = async {
                 sleep_until(next).await;
-                listing(&rest, &sessions.spine, false).await
+                listing(&rest, &sessions.spine, &sessions.bans, !is_listed).await
             } => {
                 next = Instant::now() + sessions.wanted.refresh_every;
                 if listed.is_some() {
+                    is_listed = true;
                     sessions.resolve(listed.as_ref());
                 }
             }
@@ -117,13 +118,27 @@ pub(super) async fn run<C>(
 }
 
 /// The venue's markets. `insist` asks until there is an answer; otherwise one try, and `None`.
-async fn listing(rest: &Rest, spine: &Spine, insist: bool) -> Option<BTreeSet<String>> {
+async fn listing(
+    rest: &Rest,
+    spine: &Spine,
+    (bans, host): &(BanBook, String),
+    insist: bool,
+) -> Option<BTreeSet<String>> {
     let mut wait = AGAIN;
     loop {
+        let banned = bans.left(host, spine.wall_ms());
+        if !banned.is_zero() {
+            sleep(banned).await;
+        }
         let got = timeout(LIST_TIMEOUT, rest.get(Group::Market, MARKETS_PATH)).await;
         let why = match got {
             Err(_elapsed) => "it took too long".to_owned(),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => {
+                if let RestError::Banned { wait } = error {
+                    bans.note_soon(host, wait, spine.wall_ms());
+                }
+                error.to_string()
+            }
             Ok(Ok(reply)) => match upbit::decode_markets(&reply.body) {
                 Ok(list) => return Some(list.markets.into_iter().map(|market| market.code).collect()),
                 Err(error) => error.to_string(),
@@ -133,6 +148,11 @@ async fn listing(rest: &Rest, spine: &Spine, insist: bool) -> Option<BTreeSet<St
         warn!(why = %crate::status::clean(&why), "no list of markets");
         if !insist {
             return None;
+        }
+        if !spine.is_live() {
+            let now_ms = spine.wall_ms();
+            let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(0);
+            spine.status().feed().waiting(now_ms, now_ms.saturating_add(wait_ms));
         }
         sleep(wait).await;
         wait = (wait * 2).min(AGAIN_AT_MOST);
@@ -147,6 +167,7 @@ struct Sessions<C> {
     running: JoinSet<()>,
     /// The other streams, resolved.
     streams: Vec<Stream>,
+    trust: Trust,
     /// How many parts have sockets.
     open: u16,
     door: Paced<C>,
@@ -168,6 +189,17 @@ impl<C: Connector + Clone + 'static> Sessions<C> {
                 warn!(markets = unknown.join(" "), "the venue does not list these markets; they stay silent");
             }
         }
+        let joined: Vec<String> =
+            codes.iter().filter(|code| !self.shards.contains_key(*code)).cloned().collect();
+        let left: Vec<String> = self.shards.keys().filter(|code| !codes.contains(*code)).cloned().collect();
+        if !self.trust.believes(left.len(), self.shards.len()) {
+            warn!(
+                left = left.len(),
+                of = self.shards.len(),
+                "the venue lists too few markets to be believed at once"
+            );
+            return;
+        }
         let listed: Vec<String> = listed.into_iter().flatten().cloned().collect();
         let streams: Vec<Stream> = self
             .wanted
@@ -177,9 +209,6 @@ impl<C: Connector + Clone + 'static> Sessions<C> {
             .collect();
         let others = streams != self.streams;
         self.streams = streams;
-        let joined: Vec<String> =
-            codes.iter().filter(|code| !self.shards.contains_key(*code)).cloned().collect();
-        let left: Vec<String> = self.shards.keys().filter(|code| !codes.contains(*code)).cloned().collect();
         if joined.is_empty() && left.is_empty() && !others {
             return;
         }
@@ -256,6 +285,22 @@ impl<C: Connector + Clone + 'static> Sessions<C> {
     }
 }
 
+/// Markets are delisted one by one. A list without most of them is more likely a fault of the
+/// venue's, until it says so again.
+#[derive(Debug, Default)]
+struct Trust {
+    is_doubtful: bool,
+}
+
+impl Trust {
+    fn believes(&mut self, left: usize, of: usize) -> bool {
+        let is_odd = left * 2 > of;
+        let was_doubtful = self.is_doubtful;
+        self.is_doubtful = is_odd && !was_doubtful;
+        !is_odd || was_doubtful
+    }
+}
+
 /// The codes that are asked for by name, and those of the list that a pattern matches.
 fn resolved(wanted: &[String], listed: Option<&BTreeSet<String>>) -> BTreeSet<String> {
     let (patterns, exact): (Vec<&String>, Vec<&String>) =
@@ -268,6 +313,15 @@ fn resolved(wanted: &[String], listed: Option<&BTreeSet<String>>) -> BTreeSet<St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_without_most_markets_is_believed_the_second_time() {
+        let mut trust = Trust::default();
+        assert!(trust.believes(0, 0) && trust.believes(1, 5) && trust.believes(2, 4));
+        assert!(!trust.believes(3, 4) && trust.believes(3, 4));
+        assert!(!trust.believes(289, 289), "and every time anew");
+        assert!(trust.believes(0, 289) && !trust.believes(289, 289));
+    }
 
     #[test]
     fn patterns_take_what_is_listed_and_names_stay_whether_they_are_or_not() {

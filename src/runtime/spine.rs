@@ -6,23 +6,26 @@
 //!
 //! Keeps: [one-way] [loss-is-said] [time-enters-once]
 
+mod remember;
+mod round;
+
 use crate::{
     entry::{Entry, Gap, GapCause, Tick},
     market::{MarketId, Markets},
     splice::{Act, Answer, Counts, Link, Note, Now, Request, Sequence, Splice, SpliceConfig, Ticket},
     status::Status,
-    tape::{Next, Tape, TapeError},
+    tape::{Tape, TapeError},
     trade::{Trade, Trades},
 };
+use remember::remember;
+use round::Round;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::{sync::Notify, time::Instant};
 use tracing::{debug, error, info, warn};
-
-/// Entries at the end of a tape that a new process remembers: some 40 MiB, read in 10 ms.
-const LOOK_BACK: u64 = 500_000;
 
 /// Reads the wall clock, ms since the Unix epoch.
 pub type Wall = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -47,6 +50,7 @@ struct Inner {
     names: Arc<Markets>,
     told: Counts,
     demands: Vec<Act>,
+    round: Round,
 }
 
 impl Spine {
@@ -62,6 +66,7 @@ impl Spine {
             names: tape.markets(),
             told: Counts::default(),
             demands: Vec::new(),
+            round: Round::default(),
         };
         Self {
             tape,
@@ -112,8 +117,7 @@ impl Spine {
             }
         });
         let wanted: Vec<_> = wanted.collect();
-        let now = self.now();
-        self.lock().splice.cover(&wanted, cause, now);
+        self.act(|inner, now| inner.splice.cover(&wanted, cause, now, &mut inner.out));
     }
 
     /// Trades of a session, in their order.
@@ -134,7 +138,11 @@ impl Spine {
     /// A second passed. Writes it down, unless there is a market for which it has not.
     pub(super) fn second(&self) {
         self.act(|inner, now| inner.splice.tick(now, &mut inner.out));
-        let inner = self.lock();
+        let mut inner = self.lock();
+        let (left, held) = inner.splice.waiting();
+        if left > 0 && inner.splice.is_live() {
+            inner.round.progress(left, held);
+        }
         if inner.splice.time_may_pass() {
             let tick = Tick { at_ms: self.wall_ms() };
             if let Err(error) = self.tape.append(&Entry::Tick(tick)) {
@@ -157,7 +165,7 @@ impl Spine {
     /// When there may be a page to fetch, if one waits.
     pub(super) fn next_request_at(&self) -> Option<Instant> {
         let at = self.lock().splice.next_request_at()?;
-        Some(self.started + std::time::Duration::from_millis(at))
+        Some(self.started + Duration::from_millis(at))
     }
 
     /// What came of a request.
@@ -174,6 +182,11 @@ impl Spine {
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {
         self.lock().splice.waiting()
+    }
+
+    /// Whether any session is up.
+    pub(super) fn is_live(&self) -> bool {
+        self.lock().splice.is_live()
     }
 
     /// Whether another session that is up carries the same markets.
@@ -277,7 +290,10 @@ impl Spine {
         let (markets, trades) = inner.splice.waiting();
         self.status.intake().splice.waiting(markets, trades);
         for note in inner.splice.take_notes() {
-            self.note(&note);
+            self.note(&note, &mut inner.round);
+        }
+        if markets == 0 {
+            inner.round.say();
         }
     }
 
@@ -328,21 +344,16 @@ impl Spine {
         }
     }
 
-    fn note(&self, note: &Note) {
+    fn note(&self, note: &Note, round: &mut Round) {
         let code = |market: &MarketId| {
             let code = self.tape.with_markets(|markets| markets.code(*market).cloned());
             code.unwrap_or_else(|| "?".into())
         };
         match note {
             Note::Closed { market, cause, from_ms, to_ms, fetched, filled, waited_ms } => {
-                let (market, cause) = (code(market), cause.as_str());
-                if *filled && *fetched == 0 {
-                    debug!(%market, cause, from_ms, to_ms, "nothing was missed");
-                } else if *filled {
-                    info!(%market, cause, from_ms, to_ms, fetched, waited_ms, "what was missed is on the tape");
-                } else {
-                    error!(%market, cause, from_ms, to_ms, fetched, waited_ms, "trades may be missing for good");
-                }
+                let market = code(market);
+                debug!(%market, cause = cause.as_str(), from_ms, to_ms, fetched, filled, waited_ms, "a gap ends");
+                round.closed(market, *fetched, *filled, to_ms.saturating_sub(*from_ms), *waited_ms);
             }
             Note::Stale { market, since_ms } => {
                 warn!(market = %code(market), since_ms, "the session had stopped delivering this market");
@@ -356,34 +367,6 @@ impl Spine {
             Note::Numbering { market } => {
                 info!(market = %code(market), "ids of this market have holes of their own; they are ignored");
             }
-        }
-    }
-}
-
-/// Reads the end of the tape into the splice.
-fn remember(tape: &Tape, splice: &mut Splice) {
-    let begin = tape.end().saturating_sub(LOOK_BACK).max(tape.start());
-    let mut reader = tape.reader(begin);
-    let mut trades = Trades::default();
-    let mut first_ms = None;
-    while let Ok(next) = reader.next(4096, &mut trades) {
-        match next {
-            Next::Empty => break,
-            Next::Trades => {
-                for ((&market, &id), &at_ms) in
-                    trades.market.iter().zip(&trades.sequential_id).zip(&trades.traded_at_ms)
-                {
-                    first_ms.get_or_insert(at_ms);
-                    splice.remember(MarketId(market), id, at_ms);
-                }
-            }
-            Next::Quotes(_) | Next::Entry(..) | Next::Trimmed { .. } | Next::Damaged { .. } => {}
-        }
-    }
-    // What lies before the part that was read was on the tape as well.
-    if let Some(first_ms) = first_ms.filter(|_| begin > 0) {
-        for index in 0..tape.with_markets(Markets::len) {
-            splice.forget_before(MarketId(u32::try_from(index).unwrap_or(u32::MAX)), first_ms);
         }
     }
 }

@@ -135,12 +135,15 @@ impl Splice {
 
     /// What a repair leaves behind: a gap whose end was not seen yet, or trades that were left out.
     fn go_on(&mut self, id: MarketId, repair: Repair, now: Now) {
-        let Repair { segments, left_out_ms, .. } = repair;
+        let Repair { segments, left_out, .. } = repair;
         for Segment { cause, from_ms, .. } in segments.into_iter().filter(Segment::is_unseen) {
             self.break_market(id, cause, from_ms, now);
         }
-        if let Some(from_ms) = left_out_ms {
-            self.break_market(id, GapCause::Overflow, from_ms - super::MARGIN_MS, now);
+        if let Some(left_out) = left_out {
+            self.break_market(id, GapCause::Overflow, left_out.earliest.ms - super::MARGIN_MS, now);
+            if let Some(repair) = self.repair(id) {
+                repair.expect(&left_out);
+            }
         }
         self.cover_repair(id, now);
     }

@@ -23,11 +23,22 @@ pub(super) struct Repair {
     pub(super) pool: Vec<Trade>,
     /// A session covers the market.
     pub(super) is_covered: bool,
-    /// The earliest stamp of the trades that could not wait.
-    pub(super) left_out_ms: Option<i64>,
+    /// The trades that could not wait.
+    pub(super) left_out: Option<LeftOut>,
     began: u64,
     sight_due: u64,
     deadline: Option<u64>,
+}
+
+/// Live trades that could not wait, and are to be fetched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeftOut {
+    /// The earliest by stamp.
+    pub(super) earliest: Place,
+    /// The last to come.
+    last: Place,
+    /// The latest by stamp.
+    latest: Place,
 }
 
 /// One stretch in which trades may be missing.
@@ -38,6 +49,10 @@ pub(super) struct Segment {
     pub(super) from_ms: i64,
     to_ms: Option<i64>,
     known_ms: Option<i64>,
+    /// The last that is known from before, where that is not the last that was handed on.
+    anchor: Option<Place>,
+    /// Seen on a socket, and not kept.
+    expected: Vec<Place>,
     stage: Stage,
 }
 
@@ -71,7 +86,7 @@ impl Repair {
             segments: vec![Segment::new(cause, from_ms, known_ms)],
             pool: Vec::new(),
             is_covered: false,
-            left_out_ms: None,
+            left_out: None,
             began: now.at,
             sight_due: u64::MAX,
             deadline: None,
@@ -82,10 +97,19 @@ impl Repair {
     pub(super) fn again(&mut self, cause: GapCause, from_ms: i64) {
         self.is_covered = false;
         self.sight_due = u64::MAX;
-        if !self.segments.last().is_some_and(Segment::is_unseen) {
-            let known_ms = self.known_ms().map(|ms| ms.min(from_ms + MARGIN_MS));
-            self.segments.push(Segment::new(cause, from_ms, known_ms));
+        if let Some(last) = self.segments.last_mut().filter(|last| last.is_unseen()) {
+            // Both end where the next trade comes; together they begin where the earlier does.
+            last.from_ms = last.from_ms.min(from_ms);
+            return;
         }
+        let known_ms = self.known_ms().map(|ms| ms.min(from_ms + MARGIN_MS));
+        let anchor = self.newest();
+        self.segments.push(Segment { anchor, ..Segment::new(cause, from_ms, known_ms) });
+    }
+
+    /// The latest that waits.
+    fn newest(&self) -> Option<Place> {
+        self.pool.iter().map(|trade| Place { ms: trade.traded_at_ms, id: trade.sequential_id }).max()
     }
 
     /// Up to where something is known, what waits included.
@@ -99,7 +123,9 @@ impl Repair {
         if !self.segments.last().is_some_and(Segment::is_unseen)
             && let Some(known_ms) = self.known_ms()
         {
-            self.segments.push(Segment::new(GapCause::Stale, known_ms - MARGIN_MS, Some(known_ms)));
+            let anchor = self.newest();
+            let segment = Segment::new(GapCause::Stale, known_ms - MARGIN_MS, Some(known_ms));
+            self.segments.push(Segment { anchor, ..segment });
             self.doubt(trade, by, now);
         }
     }
@@ -199,15 +225,32 @@ impl Repair {
     }
 
     /// A live trade cannot wait. True for the first.
-    pub(super) fn leave_out(&mut self, traded_at_ms: i64) -> bool {
-        let is_first = self.left_out_ms.is_none();
-        self.left_out_ms = Some(self.left_out_ms.map_or(traded_at_ms, |ms| ms.min(traded_at_ms)));
+    pub(super) fn leave_out(&mut self, trade: &Trade) -> bool {
+        let last = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
+        let is_first = self.left_out.is_none();
+        let left_out = self.left_out.get_or_insert(LeftOut { earliest: last, last, latest: last });
+        left_out.earliest = left_out.earliest.min(last);
+        (left_out.last, left_out.latest) = (last, left_out.latest.max(last));
         is_first
+    }
+
+    /// Begins with trades that had to be left out: REST must have them.
+    pub(super) fn expect(&mut self, left_out: &LeftOut) {
+        if let Some(segment) = self.segments.last_mut() {
+            segment.expected = vec![left_out.earliest, left_out.last, left_out.latest];
+        }
     }
 
     pub(super) fn is_late(&self, now: Now) -> bool {
         self.deadline.is_some_and(|deadline| now.at >= deadline)
             && self.segments.iter().any(|segment| !segment.is_unseen() || self.is_covered)
+    }
+
+    /// Of a market that was never seen there is nothing to wait for: only when it shows itself is it
+    /// asked whether there was something before.
+    pub(super) fn is_idle(&self) -> bool {
+        let unknown = |segment: &Segment| segment.is_unseen() && segment.known_ms.is_none();
+        self.pool.is_empty() && self.segments.iter().all(unknown)
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -275,7 +318,15 @@ impl Repair {
 
 impl Segment {
     fn new(cause: GapCause, from_ms: i64, known_ms: Option<i64>) -> Self {
-        Self { cause, from_ms, to_ms: None, known_ms, stage: Stage::Unseen }
+        Self {
+            cause,
+            from_ms,
+            to_ms: None,
+            known_ms,
+            anchor: None,
+            expected: Vec::new(),
+            stage: Stage::Unseen,
+        }
     }
 
     pub(super) fn is_unseen(&self) -> bool {
@@ -299,7 +350,11 @@ impl Segment {
     fn begin(&mut self, sight: Option<Place>, newest: Option<Place>, backfill: bool, now: Now) {
         self.stage = if backfill {
             let known_ms = self.known_ms.unwrap_or(self.from_ms + MARGIN_MS);
-            Stage::Walking(Box::new(Walk::new(sight, newest, self.from_ms, known_ms, now)))
+            let mut sights = std::mem::take(&mut self.expected);
+            sights.extend(sight);
+            sights.sort_unstable();
+            sights.dedup();
+            Stage::Walking(Box::new(Walk::new(sights, self.anchor.or(newest), self.from_ms, known_ms, now)))
         } else {
             Stage::Unfilled(None)
         };
@@ -316,7 +371,9 @@ impl Segment {
         let gap =
             |from_ms, to_ms, filled| Gap { from_ms, to_ms, cause: self.cause, markets: vec![market], filled };
         match self.stage {
-            Stage::Unfilled(Some(lowest_ms)) if lowest_ms < to_ms && lowest_ms > from_ms => {
+            // The walk began behind the end of the gap and did not come as far.
+            Stage::Unfilled(Some(lowest_ms)) if lowest_ms >= to_ms => vec![gap(from_ms, lowest_ms, false)],
+            Stage::Unfilled(Some(lowest_ms)) if lowest_ms > from_ms => {
                 vec![gap(from_ms, lowest_ms, false), gap(lowest_ms, to_ms, true)]
             }
             Stage::Unfilled(_) => vec![gap(from_ms, to_ms, false)],

@@ -107,13 +107,6 @@ impl Seen {
         (self.floor_ms != i64::MIN).then_some(self.floor_ms)
     }
 
-    /// These ids were not handed on after all.
-    pub(super) fn unlearn(&mut self, ids: impl Iterator<Item = u64>) {
-        let gone: std::collections::BTreeSet<u64> = ids.collect();
-        self.young.ids.retain(|id| !gone.contains(id));
-        self.old.ids.retain(|id| !gone.contains(id));
-    }
-
     /// Where in the young generation a new id belongs; `None` when it is remembered.
     #[inline]
     fn place(&self, id: u64) -> Option<usize> {
@@ -170,8 +163,6 @@ mod tests {
         assert!(!seen.has(15));
         assert_eq!(seen.greatest_in(11, 30), Some(20));
         assert_eq!(seen.greatest_in(21, 30), None);
-        seen.unlearn([20].into_iter());
-        assert_eq!(seen.note(20, 2), Ok(()));
     }
 
     /// Proves [bounded] for the memory of ids.

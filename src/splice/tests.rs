@@ -70,7 +70,7 @@ impl Rig {
 
     fn live_with(config: SpliceConfig) -> Self {
         let mut rig = Self::new(config);
-        rig.splice.cover(&[(A, 0), (B, 0)], GapCause::Downtime, rig.now);
+        rig.cover(&[(A, 0), (B, 0)], GapCause::Downtime);
         rig.splice.opened(MAIN, rig.now);
         rig.come(&[snapshot(A, NOON, 0), snapshot(B, NOON, 0)]);
         rig.rest.extend([trade(A, NOON, 0), trade(B, NOON, 0)]);
@@ -78,6 +78,12 @@ impl Rig {
         // Something is heard until just before whatever comes.
         rig.come(&[trade(ELSEWHERE, NOON + 5_000, 0)]);
         rig
+    }
+
+    fn cover(&mut self, wanted: &[(MarketId, u16)], cause: GapCause) {
+        let mut out = Sequence::default();
+        self.splice.cover(wanted, cause, self.now, &mut out);
+        self.take(out);
     }
 
     fn wait(&mut self, ms: u64) {
@@ -212,7 +218,7 @@ fn a_walk_over_midnight_asks_for_the_day_before() {
     rig.now.wall_ms = midnight + 60_000;
     rig.splice.remember(A, (midnight - 5_000) as u64 * 10_000, midnight - 5_000);
     rig.rest.extend([-5_000, -3_000, -1_000, 1_000, 3_000].map(|ms| trade(A, midnight + ms, 0)));
-    rig.splice.cover(&[(A, 0)], GapCause::Downtime, rig.now);
+    rig.cover(&[(A, 0)], GapCause::Downtime);
     rig.splice.opened(MAIN, rig.now);
     rig.come(&[snapshot(A, midnight + 3_000, 0)]);
     rig.fetch(2);
@@ -241,7 +247,8 @@ fn what_cannot_be_had_is_a_gap_that_is_not_filled() {
         rig.tick();
         (rig.came_out(A), rig.said(A))
     };
-    let (from, default) = (3_000, SpliceConfig::default);
+    // The session may have stopped delivering the market long before it was lost.
+    let (from, default) = (-2_000, SpliceConfig::default);
     let (trades, gaps) = missing(SpliceConfig { backfill: false, ..default() }, 9, 0);
     assert_eq!(
         (trades, gaps),
@@ -329,6 +336,7 @@ fn two_sessions_are_one_sequence_and_one_of_them_dying_costs_nothing() {
     let mut rig = Rig::live();
     rig.splice.opened(SPARE, rig.now);
     rig.come_over(SPARE, &[snapshot(A, NOON, 0), snapshot(B, NOON, 0)]);
+    rig.wait(2_000);
     rig.come_over(SPARE, &[trade(A, NOON + 6_000, 0)]);
     rig.come(&[trade(A, NOON + 6_000, 0), trade(A, NOON + 6_100, 0)]);
     rig.splice.lost(MAIN, rig.now);
@@ -354,7 +362,7 @@ fn a_start_after_downtime_goes_on_from_the_tape() {
     rig.splice.forget_before(B, NOON - 1_000);
     rig.rest.extend([100, 200, 3_000, 4_000].map(|ms| trade(A, NOON + ms, 0)));
     rig.wait(60_000);
-    rig.splice.cover(&[(A, 0), (B, 0)], GapCause::Downtime, rig.now);
+    rig.cover(&[(A, 0), (B, 0)], GapCause::Downtime);
     rig.splice.opened(MAIN, rig.now);
     rig.come(&[snapshot(A, NOON + 4_000, 0), snapshot(B, NOON - 5_000, 0)]);
     rig.fetch(500);
@@ -379,6 +387,29 @@ fn a_market_nobody_shows_is_looked_for_after_ten_seconds() {
     rig.fetch(500);
     assert_eq!(rig.came_out(A), ["0", "5500+"]);
     assert_eq!(rig.said(A), [(3_000, 15_000, "session_lost", true)]);
+}
+
+#[test]
+fn a_market_that_never_showed_itself_holds_up_nothing() {
+    let mut rig = Rig::new(SpliceConfig::default());
+    rig.cover(&[(A, 0), (B, 0)], GapCause::Downtime);
+    rig.splice.opened(MAIN, rig.now);
+    rig.come(&[snapshot(A, NOON, 0)]);
+    rig.wait(5_000);
+    rig.come(&[trade(A, NOON + 2_500, 0)]);
+    rig.splice.lost(MAIN, rig.now);
+    rig.rest.extend([trade(A, NOON, 0), trade(A, NOON + 2_500, 0), trade(B, NOON + 5_500, 0)]);
+    rig.splice.opened(MAIN, rig.now);
+    rig.come(&[snapshot(A, NOON + 2_500, 0)]);
+    rig.fetch(500);
+    assert!(rig.splice.time_may_pass() && rig.splice.waiting() == (0, 0));
+    rig.wait(400_000);
+    rig.tick();
+    assert!(rig.said(B).is_empty() && rig.splice.time_may_pass());
+    rig.rest.push(trade(B, NOON + 406_000, 0));
+    rig.come(&[trade(B, NOON + 406_000, 0)]);
+    rig.fetch(500);
+    assert_eq!(rig.came_out(B), ["5500+", "406000"], "its first trade may have come while nobody looked");
 }
 
 #[test]
@@ -410,7 +441,7 @@ fn answers_that_do_not_fit_are_not_believed() {
     let mut rig = begin();
     let request = rig.splice.request(rig.now).expect("a page is wanted");
     rig.answer(request.ticket, &Answer::Gone);
-    assert_eq!(rig.said(A), [(3_000, 7_200, "session_lost", false)], "the venue does not know the market");
+    assert_eq!(rig.said(A), [(-2_000, 7_200, "session_lost", false)], "the venue does not know the market");
 }
 
 #[test]

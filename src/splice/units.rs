@@ -12,7 +12,7 @@ use super::seen::Seen;
 /// What an id holds besides the stamp.
 const PER_MS: u64 = 10_000;
 /// Ms that wait to be judged; more at once would be another way of numbering.
-const MAX_SUSPECTS: usize = 64;
+const MAX_SUSPECTS: usize = 1_024;
 /// So many holes in which nothing was found say that the market does not count so.
 const MAX_EMPTY: u8 = 3;
 

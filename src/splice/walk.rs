@@ -32,11 +32,10 @@ pub(super) struct Walk {
     pub(super) cursor: Option<u64>,
     first: (i64, Option<u64>),
     lower_ms: i64,
-    /// Seen on the socket behind the gap: REST must have it.
-    sight: Option<Place>,
+    /// Seen on the socket behind the gap, and not yet over REST, which must have them.
+    sights: Vec<Place>,
     /// The last that is known from before the gap: the walk must meet it.
     anchor: Option<Place>,
-    is_sighted: bool,
     /// REST never showed what the socket did: nobody knows what else it lacks.
     is_behind: bool,
     is_anchored: bool,
@@ -65,8 +64,9 @@ pub(super) enum Walked {
 }
 
 impl Walk {
+    /// `sights` came over a socket behind the gap, the last one first.
     pub(super) fn new(
-        sight: Option<Place>,
+        sights: Vec<Place>,
         newest: Option<Place>,
         from_ms: i64,
         known_ms: i64,
@@ -74,17 +74,18 @@ impl Walk {
     ) -> Self {
         let lower_ms = lower_ms(from_ms, known_ms);
         // A trade with a later stamp may have come before the one that was sighted.
+        let sight = sights.iter().max().copied();
         let upper_ms = sight.map_or(now.wall_ms, |sight| sight.ms + MARGIN_MS);
         let cursor = sight.and_then(|sight| units::id_after(sight.id, sight.ms, upper_ms));
+        let anchor = newest.filter(|newest| newest.ms >= lower_ms && !sights.contains(newest));
         let day = upper_ms.div_euclid(DAY_MS);
         Self {
             day,
             cursor,
             first: (day, cursor),
             lower_ms,
-            sight,
-            anchor: newest.filter(|newest| newest.ms >= lower_ms && Some(*newest) != sight),
-            is_sighted: sight.is_none(),
+            sights,
+            anchor,
             is_behind: false,
             is_anchored: false,
             lowest: None,
@@ -100,7 +101,7 @@ impl Walk {
     /// For the trades of one ms.
     pub(super) fn of_ms(at_ms: i64) -> Self {
         let now = Now { at: 0, wall_ms: at_ms };
-        let mut walk = Self::new(None, None, at_ms, at_ms + MARGIN_MS, now);
+        let mut walk = Self::new(Vec::new(), None, at_ms, at_ms + MARGIN_MS, now);
         walk.cursor = units::id_after(at_ms.unsigned_abs() * 10_000, at_ms, at_ms);
         walk.first = (walk.day, walk.cursor);
         walk
@@ -127,23 +128,25 @@ impl Walk {
         self.is_in_flight = false;
         self.failures = 0;
         self.pages += 1;
-        let (mut lowest, mut highest): (Option<Place>, Option<Place>) = (None, None);
+        let (mut lowest, mut is_anchored): (Option<Place>, bool) = (None, self.is_anchored);
         for trade in trades {
             let place = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
             lowest = Some(lowest.map_or(place, |lowest| if place.id < lowest.id { place } else { lowest }));
-            highest = highest.max(Some(place));
-            self.is_sighted |= Some(place) == self.sight;
-            self.is_anchored |= Some(place) == self.anchor;
+            self.sights.retain(|&sight| sight != place);
+            is_anchored |= Some(place) == self.anchor;
         }
-        let is_behind = |sight: Place| highest.is_none_or(|highest| highest < sight);
-        if !self.is_sighted
-            && self.sight.is_some_and(|sight| sight.ms.div_euclid(DAY_MS) == self.day && is_behind(sight))
-        {
+        // REST does not have yet what must be on this page, so it may lack more.
+        let is_due = |sight: &Place| {
+            sight.ms.div_euclid(DAY_MS) == self.day
+                && self.cursor.is_none_or(|cursor| sight.id < cursor)
+                && lowest.is_none_or(|lowest| lowest.id < sight.id)
+        };
+        if self.sights.iter().any(is_due) {
             return self.try_again(now);
         }
+        self.is_anchored = is_anchored;
         match lowest {
             Some(lowest) => {
-                self.is_sighted = true;
                 self.tries = 0;
                 let ms = lowest.ms.min(self.lowest.map_or(i64::MAX, |l| l.ms));
                 self.lowest = Some(Place { ms, id: lowest.id });
@@ -190,8 +193,8 @@ impl Walk {
     fn try_again(&mut self, now: Now) -> Option<Walked> {
         self.tries += 1;
         if self.tries > MAX_TRIES {
-            self.is_behind |= !self.is_sighted;
-            self.is_sighted = true;
+            self.is_behind |= !self.sights.is_empty();
+            self.sights.clear();
             self.tries = 0;
         }
         let wait_ms = TRY_AGAIN_MS << self.tries.saturating_sub(1).min(MAX_TRIES);

@@ -31,6 +31,8 @@ struct Watched {
     link: Link,
     live_since: Option<u64>,
     heard_at: u64,
+    /// The newest stamp of the venue that it brought.
+    heard_ms: i64,
     rhythm: Rhythm,
     question: Option<Question>,
     next_at: u64,
@@ -58,17 +60,23 @@ impl Watch {
         (watched.live_since, watched.question) = (None, None);
     }
 
-    pub(super) fn heard(&mut self, link: Link, now: Now) {
+    pub(super) fn heard(&mut self, link: Link, newest_ms: i64, now: Now) {
         if let Some(watched) = self.0.iter_mut().find(|watched| watched.link == link) {
             watched.heard_at = now.at;
+            watched.heard_ms = watched.heard_ms.max(newest_ms);
             watched.rhythm.beat(now.at);
         }
     }
 
-    /// Whether a session has been there for long enough to have brought what another lost.
-    pub(super) fn is_steady(&self, link: Link, now: Now) -> bool {
-        let since = self.0.iter().find(|watched| watched.link == link).and_then(|watched| watched.live_since);
-        since.is_some_and(|since| now.at >= since + MARGIN_MS.unsigned_abs())
+    /// Whether a session can have brought what another lost: it has been there for a while, and what
+    /// it brought is as new.
+    pub(super) fn is_steady(&self, link: Link, lost: Link, now: Now) -> bool {
+        let of = |link| self.0.iter().find(|watched| watched.link == link);
+        let heard_ms = of(lost).map_or(i64::MIN, |lost| lost.heard_ms);
+        of(link).is_some_and(|other| {
+            let is_old = other.live_since.is_some_and(|since| now.at >= since + MARGIN_MS.unsigned_abs());
+            is_old && other.heard_ms.saturating_add(MARGIN_MS) >= heard_ms
+        })
     }
 
     /// A snapshot of a market came.
@@ -93,6 +101,7 @@ impl Watch {
                 link,
                 live_since: None,
                 heard_at: 0,
+                heard_ms: i64::MIN,
                 rhythm: Rhythm::default(),
                 question: None,
                 next_at: 0,

@@ -19,6 +19,7 @@ mod readme;
 mod reload;
 mod replay;
 mod run;
+mod splice;
 mod stand_in;
 mod streams;
 mod support;

@@ -3,6 +3,7 @@
 //! The frames are real ones of 2023 and 2026, but for their times and prices.
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     fs,
     net::TcpListener,
@@ -13,7 +14,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 use tradehook::{entry::Entry, tape::Next, tape::Tape, trade::Trades};
 
-use super::support::{Folder, built, command, json, named, number, until};
+use super::support::{Folder, StandIn, built, command, json, named, number, until};
 
 const START_MS: u64 = 1_788_335_180_000;
 
@@ -48,7 +49,7 @@ fn plugins(streams: &str) -> String {
     )
 }
 
-const ALL: &str = "ticker = [\"KRW-ETH\"]\norderbook = [\"KRW-BTC.5\"]\n\"candle.1m\" = [\"KRW-B*\"]";
+const ALL: &str = "ticker = [\"KRW-ETH\"]\norderbook = [\"KRW-BTC.5\"]\n\"candle.1m\" = [\"KRW-BTC\"]";
 
 #[test]
 fn a_recording_with_quotes_says_the_same_in_any_batches() {
@@ -107,7 +108,8 @@ fn serve(frames: u64) -> (String, Arc<Mutex<Vec<String>>>, tokio::runtime::Runti
         while let Ok((stream, _)) = listener.accept().await {
             let seen = Arc::clone(&seen);
             tokio::spawn(async move {
-                let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+                // What asks for REST here is no WebSocket.
+                let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
                 while let Some(Ok(message)) = socket.next().await {
                     if let Message::Text(text) = message {
                         seen.lock().unwrap().push(text.to_string());
@@ -141,7 +143,7 @@ fn quotes_of_a_session_are_on_the_tape_and_in_the_records_of_a_plugin_that_handl
 
     let request = asked.lock().unwrap().first().cloned().unwrap();
     for part in [
-        r#"{"type":"trade","codes":["KRW-BTC","KRW-ETH","KRW-XRP","KRW-SOL","KRW-DOGE"]}"#,
+        r#"{"type":"trade","codes":["KRW-BTC","KRW-DOGE","KRW-ETH","KRW-SOL","KRW-XRP"]}"#,
         r#"{"type":"ticker","codes":["KRW-ETH"]}"#,
         r#"{"type":"orderbook","codes":["KRW-BTC.5"]}"#,
         r#"{"type":"candle.1m","codes":["KRW-BTC"]}"#,
@@ -167,6 +169,30 @@ fn quotes_of_a_session_are_on_the_tape_and_in_the_records_of_a_plugin_that_handl
     assert_eq!(number(&json(&done.log), "/quotes"), 200, "{}", done.log);
     let again = folder.lines("out.jsonl");
     assert_eq!(again, live, "a replay of the tape says what was said live");
+}
+
+#[test]
+fn patterns_of_streams_are_resolved_and_the_stand_in_serves_them_all() {
+    let (venue, folder) = (StandIn::at_rate(5, 40.0), Folder::new());
+    let streams = "ticker = [\"KRW-*\"]\norderbook = [\"KRW-*.5\"]\n\"candle.1s\" = [\"KRW-BTC\"]";
+    folder.configure(&venue.venue.ws_url(), &plugins(streams));
+    let job = folder.run();
+    let kinds = ["ticker", "orderbook", "candle"];
+    let status = job.port().until("quotes of every sort", |s| {
+        kinds.iter().all(|kind| number(s, &format!("/intake/quotes/{kind}")) > 20)
+    });
+    assert_eq!(status["intake"]["invalid"], serde_json::json!({}), "{status}");
+    job.terminate().expect(0);
+    let records = folder.lines("quotes.jsonl");
+    for kind in kinds {
+        assert!(records.iter().any(|record| record["topic"] == kind), "no record of a {kind}");
+    }
+    let markets: BTreeSet<String> = records
+        .iter()
+        .filter(|record| record["topic"] == "ticker")
+        .map(|record| record["values"]["market"].to_string())
+        .collect();
+    assert!(markets.len() > 3, "{markets:?}");
 }
 
 #[test]

@@ -2,10 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use crate::{
-    http::HttpError,
-    rest::{Door, RestConfig, Stream},
-};
+use crate::rest::{Door, HttpError, RestConfig, Stream};
 use futures_util::future::BoxFuture;
 use std::{collections::BTreeMap, fmt::Write as _, fs, sync::Arc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};

@@ -112,8 +112,9 @@ impl World {
         for index in 0..self.venue.sessions.len() {
             self.lose(index, 500)?;
         }
+        self.wanted = (0..self.plan.pauses.len() as u32).collect();
         if self.splice.is_some() {
-            self.want((0..self.plan.pauses.len() as u32).collect())?;
+            self.want(self.wanted.clone())?;
         }
         Ok(())
     }
@@ -209,7 +210,7 @@ impl World {
         let shards = self.plan.shards;
         let of: Vec<_> = wanted.iter().map(|&market| (MarketId(market), shard_of(market, shards))).collect();
         self.wanted = wanted;
-        self.tell_splice(|splice, _| splice.cover(&of, GapCause::Downtime, now))?;
+        self.tell_splice(|splice, out| splice.cover(&of, GapCause::Downtime, now, out))?;
         for index in 0..self.venue.sessions.len() {
             if self.venue.sessions[index].is_up {
                 self.subscribe(index, false);
@@ -287,7 +288,9 @@ impl World {
             let answer =
                 self.venue.answer(request, &self.plan.rest, (self.at, venue_ms), anchor, &mut self.rng);
             self.tell(|| match &answer {
-                Answer::Page(page) => format!("{request:?} has {:?}", page.iter().map(brief).collect::<Vec<_>>()),
+                Answer::Page(page) => {
+                    format!("{request:?} has {:?}", page.iter().map(brief).collect::<Vec<_>>())
+                }
                 answer => format!("{request:?} {answer:?}"),
             });
             self.tell_splice(|splice, out| splice.answer(request.ticket, &answer, now, out))?;
@@ -375,7 +378,11 @@ fn whatever_goes_wrong_every_trade_comes_once_or_lies_in_a_gap_that_was_said() {
     }
     println!("{counts:?}");
     let head: String = failed.iter().take(20).map(|line| format!("\n{line}")).collect();
-    assert!(failed.is_empty(), "{} seeds failed (TRADEHOOK_SEED=n tells the story of one):{head}", failed.len());
+    assert!(
+        failed.is_empty(),
+        "{} seeds failed (TRADEHOOK_SEED=n tells the story of one):{head}",
+        failed.len()
+    );
     let all = [
         counts.duplicates,
         counts.filled,

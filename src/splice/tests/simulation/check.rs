@@ -1,7 +1,7 @@
 //! What came out, compared with what the venue made.
 
 use super::{
-    super::{Flags, Gap, GapCause, MARGIN_MS, MarketId, Sequence, Trade, market::Place},
+    super::{Flags, Gap, MARGIN_MS, MarketId, Sequence, Trade, market::Place},
     brief,
     venue::Made,
 };
@@ -85,9 +85,16 @@ impl Checker {
             self.trade(trade, &made[trade.market.0 as usize])?;
             let before = before[trade.market.0 as usize].replace(trade);
             let is_repair = |trade: &Trade| trade.flags.has(Flags::BACKFILLED);
-            if let Some(before) = before.filter(|before| is_repair(before) || is_repair(trade))
-                && place(before) > place(trade)
-            {
+            // Live trades that come right behind a repair have no order within their ms.
+            let is_before = |before: &&Trade| match is_repair(trade) {
+                true => place(before) > place(trade),
+                false => {
+                    is_repair(before)
+                        && before.traded_at_ms > trade.traded_at_ms
+                        && !trade.flags.has(Flags::LATE)
+                }
+            };
+            if let Some(before) = before.filter(is_before) {
                 return Err(format!("{} is repaired after {}", brief(trade), brief(before)));
             }
         }
@@ -105,13 +112,12 @@ impl Checker {
             return Err(format!("{} is late or is not, and does not say so", brief()));
         }
         let behind_ms = market.newest.map_or(0, |newest| newest.ms - trade.traded_at_ms);
-        // A hole is noticed late; and what was given up may be had after all.
-        let is_expected = |gap: &Gap| {
-            let is_inside = (gap.from_ms..=gap.to_ms).contains(&trade.traded_at_ms);
-            (gap.cause == GapCause::IdHole || !gap.filled) && gap.markets.contains(&trade.market) && is_inside
+        // What is fetched is behind where it was lost on the way and only found missing later.
+        let is_said = |gap: &Gap| {
+            gap.markets.contains(&trade.market) && (gap.from_ms..=gap.to_ms).contains(&trade.traded_at_ms)
         };
-        let most_ms = if trade.flags.has(Flags::BACKFILLED) { MARGIN_MS } else { self.frozen_ms };
-        if behind_ms > most_ms + MARGIN_MS && !self.gaps.iter().any(is_expected) {
+        let is_explained = trade.flags.has(Flags::BACKFILLED) && self.gaps.iter().any(is_said);
+        if behind_ms > self.frozen_ms + MARGIN_MS && !is_explained {
             return Err(format!("{} stands {behind_ms} ms behind", brief()));
         }
         if market.first.is_none() {
@@ -141,7 +147,9 @@ impl Checker {
                 .filter(|trade| !self.excused.contains(&(trade.market.0, trade.sequential_id)))
                 .find(|trade| !self.gaps.iter().any(|gap| is_said(gap, trade)));
             if let Some(trade) = missing {
-                let is_hole = left_out.iter().any(|of| (of.market, of.sequential_id) == (trade.market, trade.sequential_id));
+                let is_hole = left_out
+                    .iter()
+                    .any(|of| (of.market, of.sequential_id) == (trade.market, trade.sequential_id));
                 let how = if is_hole { ", a hole" } else { "" };
                 return Err(format!("{}{how} is missing, and no gap says so", brief(trade)));
             }

@@ -115,7 +115,11 @@ impl Plan {
         }
         let config = SpliceConfig {
             backfill: calm || rng.u8(..12) > 0,
-            deadline: Duration::from_millis(if calm { 300_000 } else { pick(rng, &[3_000, 20_000, 300_000]) }),
+            deadline: Duration::from_millis(if calm {
+                300_000
+            } else {
+                pick(rng, &[3_000, 20_000, 300_000])
+            }),
             pages: if calm { 2_000 } else { pick(rng, &[2, 10, 2_000]) },
             hold: if calm { 100_000 } else { pick(rng, &[15, 100, 100_000]) },
             when_full: if rng.bool() { WhenFull::Release } else { WhenFull::Refetch },

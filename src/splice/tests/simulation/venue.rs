@@ -106,8 +106,8 @@ pub(super) fn shard_of(market: u32, shards: u16) -> u16 {
 
 impl Venue {
     pub(super) fn new(plan: &Plan) -> Self {
-        let links = (0..plan.shards)
-            .flat_map(|shard| (0..plan.replicas).map(move |replica| Link { shard, replica }));
+        let links =
+            (0..plan.shards).flat_map(|shard| (0..plan.replicas).map(move |replica| Link { shard, replica }));
         let session = |link| Session {
             link,
             is_up: false,
@@ -173,13 +173,22 @@ impl Venue {
             }
             let old = made.len().checked_sub(2 + rng.usize(..3)).map(|index| made[index].trade);
             // An old one that is the last known here could not be told from a quiet market.
-            let old = old.filter(|_| asks.is_anew).filter(|old| (asks.is_old_known)(old) && happens(rng, plan.session.snapshots_old));
+            let old = old
+                .filter(|_| asks.is_anew)
+                .filter(|old| (asks.is_old_known)(old) && happens(rng, plan.session.snapshots_old));
             session.enqueue_snapshot(old.unwrap_or(last.trade), asks.at);
         }
     }
 
     /// What REST answers. `anchor` is the last trade that the asker knows.
-    pub(super) fn answer(&self, request: Request, plan: &RestPlan, now: (u64, i64), anchor: Option<u64>, rng: &mut Rng) -> Answer {
+    pub(super) fn answer(
+        &self,
+        request: Request,
+        plan: &RestPlan,
+        now: (u64, i64),
+        anchor: Option<u64>,
+        rng: &mut Rng,
+    ) -> Answer {
         let (at, wall_ms) = now;
         let market = request.ticket.market;
         if happens(rng, plan.fails) {
@@ -203,12 +212,14 @@ impl Venue {
         let of_day = |day: i64| move |trade: &Trade| trade.traded_at_ms.div_euclid(DAY_MS) == day;
         let mut page: Vec<Trade> = all.clone().filter(of_day(request.day)).collect();
         page.sort_unstable_by_key(|trade| std::cmp::Reverse(trade.sequential_id));
-        let from = page.partition_point(|trade| request.cursor.is_some_and(|cursor| trade.sequential_id >= cursor));
+        let from =
+            page.partition_point(|trade| request.cursor.is_some_and(|cursor| trade.sequential_id >= cursor));
         let size = if happens(rng, plan.truncates) { rng.usize(1..=plan.page) } else { plan.page };
         let from = from.saturating_sub(if happens(rng, plan.overlaps) { rng.usize(..size) } else { 0 });
         let page: Vec<Trade> = page.into_iter().skip(from).take(size).collect();
         // An empty page is the beginning of a day; a lie is one only where it can be known for one.
-        let is_known_lie = anchor.is_some_and(|anchor| page.iter().any(|trade| trade.sequential_id == anchor));
+        let is_known_lie =
+            anchor.is_some_and(|anchor| page.iter().any(|trade| trade.sequential_id == anchor));
         if is_known_lie && happens(rng, plan.lies_empty) {
             return Answer::Page(Vec::new());
         }
