@@ -181,7 +181,6 @@ impl Splice {
             let id = MarketId(u32::try_from(index).unwrap_or(u32::MAX));
             let Some(market) = self.markets.get_mut(index) else { continue };
             let before = std::mem::replace(&mut market.shard, shard);
-            market.is_left = shard.is_none() && (before.is_some() || market.is_left);
             match (before, shard) {
                 (None, Some(_)) => {
                     let from_ms = market.known_until_ms().and(heard_ms);
@@ -256,7 +255,7 @@ impl Splice {
                 self.special(link, trade, now, out);
                 continue;
             };
-            if market.repair.is_some() || market.is_left || trade.flags.has(Flags::SNAPSHOT) {
+            if market.repair.is_some() || trade.flags.has(Flags::SNAPSHOT) {
                 self.special(link, trade, now, out);
             } else {
                 match market.accept(trade.sequential_id, trade.traded_at_ms, now) {
@@ -275,10 +274,6 @@ impl Splice {
         }
         let alone = self.shards.get(usize::from(link.shard)).is_none_or(|shard| shard.live.len() < 2);
         let Some(market) = self.markets.get_mut(trade.market.0 as usize) else { return };
-        if market.is_left {
-            // It was on its way. When the market is wanted again it is fetched with the others.
-            return;
-        }
         let is_known = market.seen.knows(trade.sequential_id, trade.traded_at_ms);
         if let Some(repair) = &mut market.repair {
             match (is_known, snapshot) {

@@ -25,8 +25,6 @@ pub(super) struct Place {
 pub(super) struct Market {
     /// Which part carries it; none when it is not wanted.
     pub(super) shard: Option<u16>,
-    /// It was wanted, and is no longer.
-    pub(super) is_left: bool,
     pub(super) seen: Seen,
     /// The latest place that was handed on.
     pub(super) newest: Option<Place>,
