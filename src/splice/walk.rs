@@ -112,9 +112,9 @@ impl Walk {
         self.lower_ms
     }
 
-    /// Down to where it came.
+    /// Down to where it came and missed nothing: not known before REST has shown what it must.
     pub(super) fn lowest_ms(&self) -> Option<i64> {
-        self.lowest.map(|lowest| lowest.ms)
+        self.lowest.filter(|_| self.sights.is_empty()).map(|lowest| lowest.ms)
     }
 
     /// Whether a trade of a page can be one of this walk's: of its day and below its cursor.
