@@ -364,7 +364,7 @@ impl Segment {
     pub(super) fn say(&self, market: MarketId, is_filled: bool, now: Now) -> Vec<Gap> {
         // A trade with a later stamp may have come before the one that ended the gap.
         let margin_ms = if matches!(self.stage, Stage::Unfilled(_)) { MARGIN_MS } else { 0 };
-        let to_ms = self.to_ms.map_or(now.wall_ms, |ms| ms + margin_ms).max(self.from_ms);
+        let to_ms = (self.to_ms.unwrap_or(now.wall_ms) + margin_ms).max(self.from_ms);
         // The session may have stopped delivering the market long before it was lost.
         let known_ms = self.known_ms.filter(|_| self.cause != GapCause::IdHole);
         let from_ms = known_ms.map_or(self.from_ms, |ms| lower_ms(self.from_ms, ms)).min(self.from_ms);
