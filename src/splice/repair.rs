@@ -184,6 +184,9 @@ impl Repair {
             // One that is older than what is known says nothing of what came after it.
             let sight = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
             segment.begin((!is_known).then_some(sight), newest, backfill, now);
+            if let Stage::Walking(walk) = &mut segment.stage {
+                walk.require(sight);
+            }
         }
     }
 
@@ -354,7 +357,12 @@ impl Segment {
             sights.extend(sight);
             sights.sort_unstable();
             sights.dedup();
-            Stage::Walking(Box::new(Walk::new(sights, self.anchor.or(newest), self.from_ms, known_ms, now)))
+            let (anchor, is_open) = (self.anchor.or(newest), sights.is_empty());
+            let mut walk = Walk::new(sights, anchor, self.from_ms, known_ms, now);
+            if let Some(anchor) = anchor.filter(|_| is_open) {
+                walk.require(anchor);
+            }
+            Stage::Walking(Box::new(walk))
         } else {
             Stage::Unfilled(None)
         };
