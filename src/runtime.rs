@@ -22,10 +22,14 @@ mod plan;
 mod replay;
 mod sessions;
 mod spine;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use ban::{BanBook, Noting};
 pub use bundled::BUNDLED;
+pub use clockwork::run as tick;
+pub use fetch::run as fetch;
 pub use history::{
     Completed, History, HistoryError, Note, Reached, WalkError, Wanted, is_begun, venue_now_ms,
 };

@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(tape: Arc<Tape>, spine: Arc<Spine>, status: Status, stop: CancellationToken) {
+/// Ticks until it is stopped.
+pub async fn run(tape: Arc<Tape>, spine: Arc<Spine>, status: Status, stop: CancellationToken) {
     let heart = status.heart("clockwork", Duration::from_secs(10));
     let mut every = interval(EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);

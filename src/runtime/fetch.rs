@@ -25,8 +25,9 @@ const DAY_MS: i64 = 86_400_000;
 /// Requests at one time: at eight a second and 200 ms each, two would do.
 const AT_ONCE: usize = 4;
 
-/// Fetches until it is stopped.
-pub(super) async fn run(spine: Arc<Spine>, rest: Rest, bans: (BanBook, String), stop: CancellationToken) {
+/// Fetches until it is stopped. Of a ban of the venue, of which the name stands beside it, the book
+/// tells, and is told.
+pub async fn run(spine: Arc<Spine>, rest: Rest, bans: (BanBook, String), stop: CancellationToken) {
     let ahead_ms = AtomicI64::new(0);
     let mut running = FuturesUnordered::new();
     loop {

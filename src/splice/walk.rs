@@ -121,7 +121,9 @@ impl Walk {
 
     /// Down to where it came and missed nothing: not known before REST has shown what it must.
     pub(super) fn lowest_ms(&self) -> Option<i64> {
-        self.lowest.filter(|_| self.sights.is_empty()).map(|lowest| lowest.ms)
+        let lowest = self.lowest.filter(|_| self.sights.is_empty())?;
+        let is_sound = |anchor: Place| self.is_anchored || lowest.id > anchor.id;
+        self.anchor.is_none_or(is_sound).then_some(lowest.ms)
     }
 
     /// Whether a trade of a page can be one of this walk's: of its day and below its cursor.
@@ -136,6 +138,7 @@ impl Walk {
         self.failures = 0;
         self.pages += 1;
         let (mut lowest, mut is_anchored): (Option<Place>, bool) = (None, self.is_anchored);
+        let was_waiting = !self.sights.is_empty();
         for trade in trades {
             let place = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
             lowest = Some(lowest.map_or(place, |lowest| if place.id < lowest.id { place } else { lowest }));
@@ -150,6 +153,11 @@ impl Walk {
         };
         if self.sights.iter().any(is_due) {
             return self.try_again(now);
+        }
+        // REST is up to date by now, but need not have been when it answered the pages before.
+        if was_waiting && self.sights.is_empty() && (self.day, self.cursor) != self.first {
+            ((self.day, self.cursor), self.lowest) = (self.first, None);
+            return None;
         }
         self.is_anchored = is_anchored;
         match lowest {
@@ -192,7 +200,7 @@ impl Walk {
         if self.rounds > MAX_ROUNDS {
             return Some(Walked::Short(self.lowest_ms()));
         }
-        (self.day, self.cursor) = self.first;
+        ((self.day, self.cursor), self.lowest) = (self.first, None);
         self.ready_at = now.at + TRY_AGAIN_MS * u64::from(self.rounds);
         None
     }

@@ -2,7 +2,8 @@
 //!
 //! `{"do": "spin"}` and so on; `"when"` says at which trade (counted from 1, default every one).
 //! With `{"do": "count"}` it behaves: it counts trades and keeps the count in its snapshot, and
-//! emits a record at every `"every"`th, so that a test can see what state survived.
+//! emits a record at every `"every"`th, so that a test can see what state survived. With
+//! `{"do": "trade-records"}` it tells of each trade which one it was.
 //!
 //! Tickers, books and candles are counted together, by themselves: `{"do": "quote-records"}` tells of
 //! each, and `{"do": "trap-quotes"}` dies of those that `"when"` says, or of the one at the offset
@@ -120,6 +121,10 @@ impl Plugin for Hostile {
         };
         if due {
             self.misbehave(trade, out);
+        }
+        if self.config.r#do == "trade-records" {
+            let id = Wide::new(i128::from(trade.sequential_id), 0);
+            out.record(Record::new("trade").with("market", trade.market).with("sequential_id", id));
         }
         if self.config.every > 0 && self.count.is_multiple_of(self.config.every) {
             out.record(Record::new("count").with("count", Wide::new(i128::from(self.count), 0)));

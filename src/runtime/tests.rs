@@ -1,0 +1,5 @@
+//! The wiring from socket and REST to plugins, in memory and in virtual time.
+
+mod recording;
+mod rows;
+mod whole;
