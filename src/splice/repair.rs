@@ -51,6 +51,8 @@ pub(super) struct Segment {
     known_ms: Option<i64>,
     /// The last that is known from before, where that is not the last that was handed on.
     anchor: Option<Place>,
+    /// What was seen behind it.
+    sight: Option<Place>,
     /// Seen on a socket, and not kept.
     expected: Vec<Place>,
     stage: Stage,
@@ -107,15 +109,17 @@ impl Repair {
         self.segments.push(Segment { anchor, ..Segment::new(cause, from_ms, known_ms) });
     }
 
-    /// The latest that waits.
+    /// The latest that waits, or else what ended the gap before.
     fn newest(&self) -> Option<Place> {
-        self.pool.iter().map(|trade| Place { ms: trade.traded_at_ms, id: trade.sequential_id }).max()
+        let waiting = self.pool.iter().map(|trade| Place { ms: trade.traded_at_ms, id: trade.sequential_id });
+        waiting.max().or(self.segments.last().and_then(|segment| segment.sight))
     }
 
     /// Up to where something is known, what waits included.
     fn known_ms(&self) -> Option<i64> {
-        let newest_ms = self.pool.iter().map(|trade| trade.traded_at_ms).max();
-        newest_ms.or(self.segments.last().and_then(|segment| segment.to_ms))
+        // Not up to where the gap before was ended for want of a trade: that is our clock.
+        let before = || self.segments.last().and_then(|segment| segment.known_ms);
+        self.newest().map(|newest| newest.ms).or_else(before)
     }
 
     /// A session shows a last trade that was not delivered, while the repair goes on.
@@ -141,7 +145,7 @@ impl Repair {
     pub(super) fn doubt(&mut self, trade: &Trade, by: Link, now: Now) {
         if let Some(segment) = self.segments.last_mut() {
             let sight = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
-            segment.to_ms = Some(trade.traded_at_ms);
+            (segment.to_ms, segment.sight) = (Some(trade.traded_at_ms), Some(sight));
             segment.stage = Stage::Doubted { sight, by, due: now.at + MARGIN_MS.unsigned_abs() };
         }
     }
@@ -327,6 +331,7 @@ impl Segment {
             to_ms: None,
             known_ms,
             anchor: None,
+            sight: None,
             expected: Vec::new(),
             stage: Stage::Unseen,
         }
@@ -351,6 +356,7 @@ impl Segment {
     }
 
     fn begin(&mut self, sight: Option<Place>, newest: Option<Place>, backfill: bool, now: Now) {
+        self.sight = sight.or(self.expected.iter().max().copied());
         self.stage = if backfill {
             let known_ms = self.known_ms.unwrap_or(self.from_ms + MARGIN_MS);
             let mut sights = std::mem::take(&mut self.expected);
