@@ -95,7 +95,7 @@ fn live() -> Splice {
     let mut splice = Splice::new(SpliceConfig::default());
     let wanted: Vec<_> = (0..MARKETS).map(|market| (MarketId(market), 0)).collect();
     let now = Now { at: 0, wall_ms: START_MS };
-    splice.cover(&wanted, GapCause::Downtime, now);
+    splice.cover(&wanted, GapCause::Downtime, now, &mut Sequence::default());
     splice.opened(LINK, now);
     splice
 }

@@ -221,6 +221,7 @@ impl Splice {
         shard.live.retain(|&replica| replica != link.replica);
         // What was on its way when another opened came over neither, if that was a moment ago.
         let (others, heard_ms) = (shard.live.clone(), shard.heard_ms);
+        let heard_ms = self.watch.heard_ms(link).or(heard_ms);
         let mut others = others.into_iter().map(|replica| Link { replica, ..link });
         if !was_live || others.any(|other| self.watch.is_steady(other, link, now)) {
             return;

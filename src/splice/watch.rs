@@ -31,8 +31,10 @@ struct Watched {
     link: Link,
     live_since: Option<u64>,
     heard_at: u64,
-    /// The newest stamp of the venue that it brought.
+    /// The newest stamp of the venue that it brought, and that of the first it brought since it
+    /// was opened.
     heard_ms: i64,
+    first_ms: Option<i64>,
     rhythm: Rhythm,
     question: Option<Question>,
     next_at: u64,
@@ -51,6 +53,7 @@ impl Watch {
         let watched = self.of(link);
         watched.live_since = Some(now.at);
         watched.heard_at = now.at;
+        watched.first_ms = None;
         watched.question = None;
         watched.rhythm.interrupted();
     }
@@ -64,19 +67,26 @@ impl Watch {
         if let Some(watched) = self.0.iter_mut().find(|watched| watched.link == link) {
             watched.heard_at = now.at;
             watched.heard_ms = watched.heard_ms.max(newest_ms);
+            watched.first_ms.get_or_insert(newest_ms);
             watched.rhythm.beat(now.at);
         }
     }
 
-    /// Whether a session can have brought what another lost: it has been there for a while, and what
-    /// it brought is as new.
+    /// Whether a session can have brought what another lost: it has been there for a while, what it
+    /// brought is as new, and the other had brought everything from before it came.
     pub(super) fn is_steady(&self, link: Link, lost: Link, now: Now) -> bool {
-        let of = |link| self.0.iter().find(|watched| watched.link == link);
-        let heard_ms = of(lost).map_or(i64::MIN, |lost| lost.heard_ms);
-        of(link).is_some_and(|other| {
+        let lost_ms = self.heard_ms(lost).unwrap_or(i64::MIN);
+        self.0.iter().find(|watched| watched.link == link).is_some_and(|other| {
             let is_old = other.live_since.is_some_and(|since| now.at >= since + MARGIN_MS.unsigned_abs());
-            is_old && other.heard_ms.saturating_add(MARGIN_MS) >= heard_ms
+            let is_new = other.heard_ms.saturating_add(MARGIN_MS) >= lost_ms;
+            is_old && is_new && other.first_ms.is_some_and(|first_ms| first_ms <= lost_ms)
         })
+    }
+
+    /// The newest stamp that a session brought.
+    pub(super) fn heard_ms(&self, link: Link) -> Option<i64> {
+        let watched = self.0.iter().find(|watched| watched.link == link)?;
+        (watched.heard_ms != i64::MIN).then_some(watched.heard_ms)
     }
 
     /// A snapshot of a market came.
@@ -102,6 +112,7 @@ impl Watch {
                 live_since: None,
                 heard_at: 0,
                 heard_ms: i64::MIN,
+                first_ms: None,
                 rhythm: Rhythm::default(),
                 question: None,
                 next_at: 0,
