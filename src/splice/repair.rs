@@ -124,10 +124,14 @@ impl Repair {
 
     /// A session shows a last trade that was not delivered, while the repair goes on.
     pub(super) fn surprise(&mut self, trade: &Trade, by: Link, now: Now) {
+        // Others may have brought later ones; they say nothing of what this one stands behind.
+        let shown = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
+        let waiting = self.pool.iter().map(|trade| Place { ms: trade.traded_at_ms, id: trade.sequential_id });
+        let anchor = waiting.filter(|place| *place < shown).max();
+        let before = || self.segments.first().and_then(|segment| segment.known_ms);
         if !self.segments.last().is_some_and(Segment::is_unseen)
-            && let Some(known_ms) = self.known_ms()
+            && let Some(known_ms) = anchor.map(|place| place.ms).or_else(before)
         {
-            let anchor = self.newest();
             let segment = Segment::new(GapCause::Stale, known_ms - MARGIN_MS, Some(known_ms));
             self.segments.push(Segment { anchor, ..segment });
             self.doubt(trade, by, now);
