@@ -209,6 +209,11 @@ fn rooms_import_what_the_table_says() {
             let listed = rooms.get(own).is_some_and(|allowed| allowed.contains(&name));
             // A test may make the nouns that its room is handed.
             let noun_in_test = nouns.contains(&name) && is_test(&path, &text, line);
+            // The stand-in venue is what the wiring is tried against.
+            let is_tried = name == "venue" && WIRES.contains(&own) && is_test(&path, &text, line);
+            if is_tried {
+                continue;
+            }
             if !listed && !noun_in_test {
                 faults.push(format!("{path}:{}: `{own}` imports `{name}`", line + 1));
             }

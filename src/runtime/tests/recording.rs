@@ -35,10 +35,9 @@ const DISTANCES: [usize; 6] = [0, 1, 2, 9, 60, usize::MAX];
 const TRADES: usize = 304;
 const DAY_MS: i64 = 86_400_000;
 
-/// A trade of the recording, as its frame says it, and when it was received.
+/// A trade of the recording, as its frame says it.
 #[derive(Clone)]
 struct Line {
-    at_ms: i64,
     frame: Value,
 }
 
@@ -90,10 +89,10 @@ fn load() -> Option<Recording> {
     };
     let ms = |seconds: &str| (seconds.parse::<f64>().unwrap() * 1_000.0) as i64;
     let frames: Vec<(i64, String)> = times.lines().map(ms).zip(frames.lines().map(String::from)).collect();
-    let parsed = frames.iter().map(|(at_ms, text)| (*at_ms, serde_json::from_str::<Value>(text).unwrap()));
-    let trades = parsed.enumerate().filter(|(_, (_, frame))| frame["ty"] == "trade");
+    let parsed = frames.iter().map(|(_, text)| serde_json::from_str::<Value>(text).unwrap());
+    let trades = parsed.enumerate().filter(|(_, frame)| frame["ty"] == "trade");
     let (places, lines): (Vec<usize>, Vec<Line>) =
-        trades.map(|(place, (at_ms, frame))| (place, Line { at_ms, frame })).unzip();
+        trades.map(|(place, frame)| (place, Line { frame })).unzip();
     let markets: BTreeSet<&str> = lines.iter().map(Line::market).collect();
     let older = markets.iter().map(|market| {
         let mut line = lines.iter().find(|line| line.market() == *market).unwrap().clone();
@@ -102,7 +101,7 @@ fn load() -> Option<Recording> {
         line.frame["ttms"] = json!(at_ms - 600_000);
         line.frame["tms"] = json!(at_ms - 600_000);
         line.frame["sid"] = json!((at_ms - 600_000).unsigned_abs() * per_ms);
-        Line { at_ms: at_ms - 600_000, ..line }
+        line
     });
     let older: Vec<Line> = older.collect();
     let markets = markets.into_iter().map(String::from).collect();
@@ -116,6 +115,8 @@ struct Play<'a> {
     spine: Arc<Spine>,
     tape: Arc<Tape>,
     intake: Intake,
+    /// How many lines the venue has made.
+    made: usize,
 }
 
 impl<'a> Play<'a> {
@@ -133,7 +134,7 @@ impl<'a> Play<'a> {
             ..Subscription::default()
         };
         let intake = Intake::new(Arc::clone(&spine), subscription);
-        Self { of, wall_ms, spine, tape, intake }
+        Self { of, wall_ms, spine, tape, intake, made: of.markets.len() }
     }
 
     fn now_ms(&self) -> i64 {
@@ -172,8 +173,7 @@ impl<'a> Play<'a> {
     }
 
     fn published(&self) -> impl Iterator<Item = &'a Line> {
-        let (lines, now_ms) = (&self.of.lines, self.now_ms());
-        lines.iter().filter(move |line| line.at_ms <= now_ms)
+        self.of.lines.iter().take(self.made)
     }
 
     /// A session begins, with the last trade of each market.
@@ -193,8 +193,9 @@ impl<'a> Play<'a> {
 
     async fn frames(&mut self, from: usize, to: usize) {
         let of = self.of;
-        for (at_ms, text) in &of.frames[from..to] {
+        for (place, (at_ms, text)) in of.frames.iter().enumerate().take(to).skip(from) {
             self.until(*at_ms).await;
+            self.made += usize::from(of.places.binary_search(&place).is_ok());
             self.frame(text);
         }
     }
@@ -202,7 +203,8 @@ impl<'a> Play<'a> {
     /// The session ends when so many trades have come, and the next begins after so many more.
     async fn cut(&mut self, after: usize, missed: usize) {
         let place = |trade: usize| self.of.places.get(trade).copied().unwrap_or(self.of.frames.len());
-        let (end, back) = (place(after), place(after.saturating_add(missed).min(TRADES)));
+        let resumed = after.saturating_add(missed).min(TRADES);
+        let (end, back) = (place(after), place(resumed));
         self.open();
         self.frames(0, end).await;
         self.intake.session(SessionEvent::Lost {
@@ -213,6 +215,7 @@ impl<'a> Play<'a> {
         });
         let behind_ms = self.of.frames.last().map_or(0, |(at_ms, _)| at_ms + 1_000);
         self.until(self.of.frames.get(back).map_or(behind_ms, |(at_ms, _)| at_ms - 1)).await;
+        self.made = self.of.markets.len() + resumed;
         self.open();
         self.frames(back, self.of.frames.len()).await;
         self.until(self.now_ms() + 60_000).await;
