@@ -285,7 +285,7 @@ fn watch(child: &Child, log: &Shared, total: u64, counted: &Path) -> Vec<f64> {
             let log = log.lock().unwrap();
             if log.began.is_some() {
                 resident.push(resident_mib(child.id()));
-                given_up = log.ended.map_or_else(Instant::now, |at| at) + patience;
+                given_up = log.ended.unwrap_or_else(Instant::now) + patience;
             }
         }
         if Instant::now() > given_up {

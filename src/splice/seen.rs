@@ -13,6 +13,10 @@
 const GENERATION: usize = 4_096;
 /// So many are remembered whatever their age: the last trade of a quiet market may be hours old.
 const AT_LEAST: usize = 256;
+/// A generation of a busier market grows until it spans so long, so that nothing late is taken for
+/// forgotten, and to so many ids at most.
+const LEAST_SPAN_MS: i64 = 5_000;
+const AT_MOST: usize = 65_536;
 /// A generation is closed when it spans so long.
 const SPAN_MS: i64 = 600_000;
 
@@ -125,8 +129,9 @@ impl Seen {
     #[inline]
     fn put(&mut self, at: usize, id: u64, traded_at_ms: i64) {
         let young = &mut self.young;
-        let spans = traded_at_ms.saturating_sub(young.begun_ms) > SPAN_MS && young.ids.len() >= AT_LEAST;
-        let at = if young.ids.len() >= GENERATION || spans {
+        let (count, span_ms) = (young.ids.len(), traded_at_ms.saturating_sub(young.begun_ms));
+        let is_full = count >= GENERATION && (span_ms >= LEAST_SPAN_MS || count >= AT_MOST);
+        let at = if is_full || (span_ms > SPAN_MS && count >= AT_LEAST) {
             self.turn();
             0
         } else {
@@ -170,12 +175,21 @@ mod tests {
     fn it_forgets_the_oldest_and_says_so() {
         let mut seen = Seen::default();
         for id in 0..20_000 {
-            assert_eq!(seen.note(id, id as i64), Ok(()));
+            assert_eq!(seen.note(id, id as i64 * 10), Ok(()));
             assert!(seen.young.ids.len() + seen.old.ids.len() <= 2 * GENERATION);
         }
         assert!((20_000 - GENERATION as u64..20_000).all(|id| seen.has(id)), "the last ones are there");
-        assert_eq!(seen.note(5, 5), Err(Refused::Forgotten));
-        assert!(seen.knows(5, 5) && !seen.has(5));
+        assert_eq!(seen.note(5, 50), Err(Refused::Forgotten));
+        assert!(seen.knows(5, 50) && !seen.has(5));
+        let mut busy = Seen::default();
+        for id in 0..300_000 {
+            assert_eq!(busy.note(id, 1_000), Ok(()), "a market of another world");
+            assert!(busy.young.ids.len() + busy.old.ids.len() <= 2 * AT_MOST);
+            if busy.floor_ms().is_some() {
+                break;
+            }
+        }
+        assert!(busy.young.ids.len() + busy.old.ids.len() > 4 * GENERATION, "5 s at least are remembered");
     }
 
     #[test]
