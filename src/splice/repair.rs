@@ -51,6 +51,8 @@ pub(super) struct Segment {
     known_ms: Option<i64>,
     /// The last that is known from before, where that is not the last that was handed on.
     anchor: Option<Place>,
+    /// What was seen behind it.
+    sight: Option<Place>,
     /// Seen on a socket, and not kept.
     expected: Vec<Place>,
     stage: Stage,
@@ -107,23 +109,29 @@ impl Repair {
         self.segments.push(Segment { anchor, ..Segment::new(cause, from_ms, known_ms) });
     }
 
-    /// The latest that waits.
+    /// The latest that waits, or else what ended the gap before.
     fn newest(&self) -> Option<Place> {
-        self.pool.iter().map(|trade| Place { ms: trade.traded_at_ms, id: trade.sequential_id }).max()
+        let waiting = self.pool.iter().map(|trade| Place { ms: trade.traded_at_ms, id: trade.sequential_id });
+        waiting.max().or(self.segments.last().and_then(|segment| segment.sight))
     }
 
     /// Up to where something is known, what waits included.
     fn known_ms(&self) -> Option<i64> {
-        let newest_ms = self.pool.iter().map(|trade| trade.traded_at_ms).max();
-        newest_ms.or(self.segments.last().and_then(|segment| segment.to_ms))
+        // Not up to where the gap before was ended for want of a trade: that is our clock.
+        let before = || self.segments.last().and_then(|segment| segment.known_ms);
+        self.newest().map(|newest| newest.ms).or_else(before)
     }
 
     /// A session shows a last trade that was not delivered, while the repair goes on.
     pub(super) fn surprise(&mut self, trade: &Trade, by: Link, now: Now) {
+        // Others may have brought later ones; they say nothing of what this one stands behind.
+        let shown = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
+        let waiting = self.pool.iter().map(|trade| Place { ms: trade.traded_at_ms, id: trade.sequential_id });
+        let anchor = waiting.filter(|place| *place < shown).max();
+        let before = || self.segments.first().and_then(|segment| segment.known_ms);
         if !self.segments.last().is_some_and(Segment::is_unseen)
-            && let Some(known_ms) = self.known_ms()
+            && let Some(known_ms) = anchor.map(|place| place.ms).or_else(before)
         {
-            let anchor = self.newest();
             let segment = Segment::new(GapCause::Stale, known_ms - MARGIN_MS, Some(known_ms));
             self.segments.push(Segment { anchor, ..segment });
             self.doubt(trade, by, now);
@@ -141,7 +149,7 @@ impl Repair {
     pub(super) fn doubt(&mut self, trade: &Trade, by: Link, now: Now) {
         if let Some(segment) = self.segments.last_mut() {
             let sight = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
-            segment.to_ms = Some(trade.traded_at_ms);
+            (segment.to_ms, segment.sight) = (Some(trade.traded_at_ms), Some(sight));
             segment.stage = Stage::Doubted { sight, by, due: now.at + MARGIN_MS.unsigned_abs() };
         }
     }
@@ -184,6 +192,9 @@ impl Repair {
             // One that is older than what is known says nothing of what came after it.
             let sight = Place { ms: trade.traded_at_ms, id: trade.sequential_id };
             segment.begin((!is_known).then_some(sight), newest, backfill, now);
+            if let Stage::Walking(walk) = &mut segment.stage {
+                walk.require(sight);
+            }
         }
     }
 
@@ -324,6 +335,7 @@ impl Segment {
             to_ms: None,
             known_ms,
             anchor: None,
+            sight: None,
             expected: Vec::new(),
             stage: Stage::Unseen,
         }
@@ -348,13 +360,19 @@ impl Segment {
     }
 
     fn begin(&mut self, sight: Option<Place>, newest: Option<Place>, backfill: bool, now: Now) {
+        self.sight = sight.or(self.expected.iter().max().copied());
         self.stage = if backfill {
             let known_ms = self.known_ms.unwrap_or(self.from_ms + MARGIN_MS);
             let mut sights = std::mem::take(&mut self.expected);
             sights.extend(sight);
             sights.sort_unstable();
             sights.dedup();
-            Stage::Walking(Box::new(Walk::new(sights, self.anchor.or(newest), self.from_ms, known_ms, now)))
+            let (anchor, is_open) = (self.anchor.or(newest), sights.is_empty());
+            let mut walk = Walk::new(sights, anchor, self.from_ms, known_ms, now);
+            if let Some(anchor) = anchor.filter(|_| is_open) {
+                walk.require(anchor);
+            }
+            Stage::Walking(Box::new(walk))
         } else {
             Stage::Unfilled(None)
         };

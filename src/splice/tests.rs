@@ -509,3 +509,47 @@ fn a_question_answered_by_what_is_known_raises_no_alarm_and_one_by_news_is_a_gap
     assert_eq!((gap.2, gap.3), ("stale", true));
     assert!(rig.came_out(A).iter().filter(|t| t.ends_with('+')).count() == 1);
 }
+
+#[test]
+fn what_another_session_brought_later_says_nothing_of_what_one_that_was_dumb_stands_behind() {
+    let mut rig = Rig::live();
+    rig.splice.opened(SPARE, rig.now);
+    rig.come_over(SPARE, &[snapshot(A, NOON, 0), snapshot(B, NOON, 0)]);
+    rig.wait(5_000);
+    rig.rest.extend([6_000, 7_000, 8_000, 9_000, 9_100].map(|ms| trade(A, NOON + ms, 0)));
+    rig.splice.lost(SPARE, rig.now);
+    rig.splice.opened(SPARE, rig.now);
+    rig.come_over(SPARE, &[snapshot(A, NOON + 9_000, 0), trade(A, NOON + 9_100, 0)]);
+    rig.come(&[snapshot(A, NOON + 8_000, 0), trade(A, NOON + 9_000, 0), trade(A, NOON + 9_100, 0)]);
+    rig.wait(2_100);
+    rig.tick();
+    rig.fetch(500);
+    assert_eq!(rig.came_out(A), ["0", "6000+", "7000+", "8000", "9000", "9100"]);
+}
+
+#[test]
+fn a_walk_from_the_top_claims_nothing_until_rest_shows_the_last_trade_that_is_known() {
+    let mut rig = Rig::live_with(SpliceConfig { pages: 1, ..SpliceConfig::default() });
+    rig.come(&[trade(A, NOON + 4_000, 0), trade(A, NOON + 4_900, 0)]);
+    rig.splice.lost(MAIN, rig.now);
+    rig.splice.opened(MAIN, rig.now);
+    rig.rest.push(trade(A, NOON + 4_000, 0));
+    rig.come(&[snapshot(A, NOON + 4_900, 0), snapshot(B, NOON, 0)]);
+    rig.fetch(1);
+    let said = rig.said(A);
+    assert!(
+        !said.is_empty() && said.iter().all(|gap| !gap.3),
+        "REST lacks what is known, so it may lack more: {said:?}"
+    );
+}
+
+#[test]
+fn a_gap_whose_end_nobody_saw_reaches_past_our_clock() {
+    let deadline = Duration::from_secs(5);
+    let mut rig = Rig::live_with(SpliceConfig { deadline, ..SpliceConfig::default() });
+    rig.splice.lost(MAIN, rig.now);
+    rig.splice.opened(MAIN, rig.now);
+    rig.wait(5_000);
+    rig.tick();
+    assert_eq!(rig.said(A), [(-2_000, 12_000, "session_lost", false)], "the venue's may be ahead of it");
+}

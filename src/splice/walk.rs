@@ -98,6 +98,13 @@ impl Walk {
         }
     }
 
+    /// REST must have this one as well, or it lags: nobody knows then what else it lacks.
+    pub(super) fn require(&mut self, place: Place) {
+        if place.ms >= self.lower_ms && !self.sights.contains(&place) {
+            self.sights.push(place);
+        }
+    }
+
     /// For the trades of one ms.
     pub(super) fn of_ms(at_ms: i64) -> Self {
         let now = Now { at: 0, wall_ms: at_ms };

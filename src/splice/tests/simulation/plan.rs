@@ -107,7 +107,7 @@ impl Plan {
         };
         // What only its last trade could tell of a session that had been silent must be told.
         let replicas = rng.u16(1..=2);
-        if replicas > 1 && session.stall_ms + session.stall_market_ms > 0 {
+        if replicas > 1 && session.stall_ms + session.stall_market_ms + session.freeze_ms > 0 {
             (session.snapshots_missing, session.snapshots_old) = (0, 0);
         }
         if rest.lag_ms > 0 {
