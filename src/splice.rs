@@ -242,6 +242,19 @@ impl Splice {
         }
     }
 
+    /// All sessions are over, and the process may be. The next one begins behind the last trade that
+    /// is on the tape: of a market that has newer ones there than its gap begins, it would not know.
+    pub fn close(&mut self, out: &mut Sequence) {
+        for id in self.broken.clone() {
+            let Some(market) = self.markets.get(id.0 as usize) else { continue };
+            let Some((newest, repair)) = market.newest.zip(market.repair.as_deref()) else { continue };
+            if let Some(gap) = repair.forgotten(id, newest.ms) {
+                self.counts.unfilled += 1;
+                out.gap(gap);
+            }
+        }
+    }
+
     /// Trades that came over a session, in their order. What may stand on the tape is appended to
     /// `out`.
     pub fn trades(&mut self, link: Link, batch: &[Trade], now: Now, out: &mut Sequence) {

@@ -115,6 +115,7 @@ pub(super) async fn run<C>(
             error!(%error, "a session ended in a panic");
         }
     }
+    sessions.spine.close();
 }
 
 /// The venue's markets. `insist` asks until there is an answer; otherwise one try, and `None`.

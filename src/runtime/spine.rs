@@ -135,6 +135,11 @@ impl Spine {
         self.act(|inner, now| inner.splice.lost(link, now));
     }
 
+    /// All sessions are over.
+    pub(super) fn close(&self) {
+        self.act(|inner, _| inner.splice.close(&mut inner.out));
+    }
+
     /// A second passed. Writes it down, unless there is a market for which it has not.
     pub(super) fn second(&self) {
         self.act(|inner, now| inner.splice.tick(now, &mut inner.out));

@@ -36,7 +36,7 @@ impl Sequence {
     }
 
     /// Gaps that differ in their market only are one.
-    fn gap(&mut self, gap: Gap) {
+    pub(super) fn gap(&mut self, gap: Gap) {
         if let Some((at, last)) = self.gaps.last_mut()
             && *at == self.trades.len()
             && (last.from_ms, last.to_ms, last.cause, last.filled)

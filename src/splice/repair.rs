@@ -322,6 +322,21 @@ impl Repair {
         }
     }
 
+    /// The part of its gaps that lies before what is on the tape already, up to `newest_ms`. Within
+    /// twice the margin of a loss there is always something: that is looked at again at a start.
+    pub(super) fn forgotten(&self, market: MarketId, newest_ms: i64) -> Option<Gap> {
+        let open = |segment: &&Segment| !matches!(segment.stage, Stage::Whole | Stage::Dispelled);
+        let first = self.segments.iter().filter(open).min_by_key(|segment| segment.from_ms)?;
+        let (from_ms, cause) = (first.from_ms, first.cause);
+        (newest_ms > from_ms + 2 * MARGIN_MS).then(|| Gap {
+            from_ms,
+            to_ms: newest_ms,
+            cause,
+            markets: vec![market],
+            filled: false,
+        })
+    }
+
     pub(super) fn waited_ms(&self, now: Now) -> u64 {
         now.at.saturating_sub(self.began)
     }

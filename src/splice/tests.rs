@@ -390,6 +390,32 @@ fn a_market_nobody_shows_is_looked_for_after_ten_seconds() {
 }
 
 #[test]
+fn what_a_stop_would_make_forgotten_is_said_before_it() {
+    let mut rig = Rig::live();
+    rig.splice.opened(SPARE, rig.now);
+    rig.come_over(SPARE, &[snapshot(A, NOON, 0)]);
+    rig.wait(60_000);
+    rig.come(&[trade(A, NOON + 60_000, 0)]);
+    let close = |rig: &mut Rig| {
+        let mut out = Sequence::default();
+        rig.splice.close(&mut out);
+        rig.take(out);
+    };
+    rig.splice.lost(MAIN, rig.now);
+    rig.splice.lost(SPARE, rig.now);
+    close(&mut rig);
+    assert_eq!(
+        rig.said(A),
+        [(-2_000, 60_000, "session_lost", false)],
+        "the spare one was silent for a minute"
+    );
+    let mut rig = Rig::live();
+    rig.splice.lost(MAIN, rig.now);
+    close(&mut rig);
+    assert!(rig.gaps.is_empty(), "of a stop as it should be there is nothing to say");
+}
+
+#[test]
 fn a_market_that_never_showed_itself_holds_up_nothing() {
     let mut rig = Rig::new(SpliceConfig::default());
     rig.cover(&[(A, 0), (B, 0)], GapCause::Downtime);

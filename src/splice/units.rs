@@ -101,11 +101,10 @@ impl Units {
     }
 }
 
-/// Whether a number below the greatest of a ms is missing, as far as is known.
+/// Whether a number below the greatest of a ms is missing.
 fn has_hole(seen: &Seen, at_ms: i64) -> bool {
-    // What came of it is no longer remembered: it has to be looked at, and said.
     if seen.floor_ms().is_some_and(|floor| at_ms <= floor) {
-        return true;
+        return false;
     }
     let begin = at_ms.unsigned_abs() * PER_MS;
     let Some(greatest) = seen.greatest_in(begin, begin + PER_MS) else { return false };
