@@ -25,6 +25,7 @@ macro_rules! tell {
 }
 
 mod check;
+mod config;
 mod demo;
 mod history;
 pub mod log;
@@ -75,6 +76,9 @@ enum Command {
     Run(run::Arguments),
     /// Say every mistake in a configuration and its plugins, and run nothing
     Check(check::Arguments),
+    /// Every key of a configuration, for people and for editors
+    #[command(subcommand)]
+    Config(config::Command),
     /// Drive the plugins with recorded trades, as fast as they go
     Replay(replay::Arguments),
     /// Download trades of the past seven days into a recording for `replay`
@@ -110,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Config(command) => config::run(&command),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Plugin(command) => plugin::run(&command),

@@ -21,6 +21,7 @@ mod locate;
 mod names;
 mod outside;
 mod plugins;
+pub mod reference;
 mod sections;
 mod settings;
 mod streams;

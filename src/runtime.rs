@@ -27,7 +27,7 @@ mod tests;
 mod worker;
 
 pub use ban::{BanBook, Noting};
-pub use bundled::BUNDLED;
+pub use bundled::{BUNDLED, SCHEMAS};
 pub use clockwork::run as tick;
 pub use fetch::run as fetch;
 pub use history::{

@@ -245,6 +245,7 @@ impl Runtime {
         let changed = [
             ("[tape]", new.tape != old.tape),
             ("[state]", new.state != old.state),
+            ("[control]", new.control != old.control),
             ("[status]", new.status != old.status),
             ("[log]", new.log != old.log),
             ("[runtime]", new.runtime != old.runtime),

@@ -7,6 +7,7 @@
 
 mod ban;
 mod check;
+mod config;
 mod crash;
 mod demo;
 mod faults;
