@@ -24,15 +24,20 @@ macro_rules! tell {
     }};
 }
 
+mod alert;
+mod ask;
+mod channel;
 mod check;
 mod config;
 mod demo;
 mod history;
 pub mod log;
+mod outbox;
 mod plugin;
 pub mod progress;
 mod replay;
 mod run;
+mod status;
 mod venue;
 pub mod view;
 
@@ -86,6 +91,17 @@ enum Command {
     /// Begin, check and try plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Say how the running process is
+    Status(status::Arguments),
+    /// What fires in the running process: list it, silence it, take notice of it
+    #[command(subcommand)]
+    Alert(alert::Command),
+    /// Where alerts go: how the channels do, and a test of one
+    #[command(subcommand)]
+    Channel(channel::Command),
+    /// Messages that wait for delivery or were given up
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Run the stand-in venue alone, for working on plugins offline
     Venue(venue::Arguments),
 }
@@ -118,6 +134,10 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Plugin(command) => plugin::run(&command),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Alert(command) => alert::run(&command),
+        Command::Channel(command) => channel::run(&command),
+        Command::Outbox(command) => outbox::run(&command),
         Command::Venue(arguments) => venue::run(&arguments),
     };
     match outcome {

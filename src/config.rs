@@ -31,6 +31,8 @@ mod walk;
 
 use std::path::Path;
 
+pub(crate) use self::text::duration as read_duration;
+
 pub use self::{
     fault::{Fault, Place, Refused},
     outside::{Outside, Process},

@@ -19,6 +19,7 @@ mod intake;
 mod live;
 mod output;
 mod plan;
+mod questions;
 mod replay;
 mod sessions;
 mod spine;
@@ -34,7 +35,7 @@ pub use history::{
     Completed, History, HistoryError, Note, Reached, WalkError, Wanted, is_begun, venue_now_ms,
 };
 pub use intake::Intake;
-pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
+pub use live::{Options, ReloadError, Runtime, StartError, Stopped, test_channel};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};
 pub use replay::{Replay, ReplayError, Source, Summary};

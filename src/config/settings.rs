@@ -523,6 +523,18 @@ pub enum ChannelKind {
     Webhook(Webhook),
 }
 
+impl ChannelKind {
+    /// Its name in `kind = "…"`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Stdout { .. } => "stdout",
+            Self::File { .. } => "file",
+            Self::Webhook(_) => "webhook",
+        }
+    }
+}
+
 /// Shape of a line on the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineFormat {
