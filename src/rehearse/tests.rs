@@ -1,3 +1,5 @@
+//! What the rehearsal reads, compares and counts; the plugins themselves are tried in tests/it/rule.rs.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::{
