@@ -7,21 +7,25 @@
 //! repeat 60 every 1s price 100+1 volume 0.1 buy
 //! tick  2m                               the time, with no trade
 //! gap   2m10s 10m                        nothing was received in between
-//! fact  3m health.connection_down upbit true
+//! fact  3m health.connection_down true   what the host knows: name, subject or none, value
+//! silence 4m for 1h rule=pump            what the operator does: silence, ack, reset
 //! ```
 //!
 //! A trade that stands behind a younger one of its market came late, as it would on the tape.
 //!
 //! Keeps: [bounded] (at most [`MAX_ENTRIES`])
 
-use super::amount::{decimal, duration_ms};
+mod operator;
+mod words;
+
 use crate::{
     entry::{Entry, Gap, GapCause, Tick},
-    market::{MarketId, Markets, is_market_code},
+    market::{MarketId, Markets},
     trade::{Flags, Side, Trade},
 };
 use std::ops::Range;
-use tradehook_decimal::{Decimal, Wide};
+use tradehook_decimal::Decimal;
+use words::{Beside, Run, Sides, Words, side};
 
 /// Most entries of one feed, those of `repeat` included (chosen: a day of a busy market).
 pub const MAX_ENTRIES: usize = 1_000_000;
@@ -84,156 +88,6 @@ struct Feed<'a> {
     ids: u64,
 }
 
-/// The words of a line, each with its bytes.
-struct Words<'t> {
-    words: std::vec::IntoIter<(Range<usize>, &'t str)>,
-    whole: Range<usize>,
-    help: &'static str,
-}
-
-type Word<'t> = (Range<usize>, &'t str);
-
-impl<'t> Words<'t> {
-    fn new(line: &'t str, from: usize) -> Self {
-        let line = line.split('#').next().unwrap_or("");
-        let mut words = Vec::new();
-        let mut at = 0;
-        for word in line.split_whitespace() {
-            let begin = line.get(at..).and_then(|rest| rest.find(word)).map_or(at, |n| at + n);
-            at = begin + word.len();
-            words.push((from + begin..from + at, word));
-        }
-        let begin = words.first().map_or(from, |(span, _)| span.start);
-        Self { words: words.into_iter(), whole: begin..from + at, help: HELP_TRADE }
-    }
-
-    fn peek(&self) -> Option<&'t str> {
-        self.words.as_slice().first().map(|(_, word)| *word)
-    }
-
-    fn next(&mut self, what: &str) -> Result<Word<'t>, LineFault> {
-        let end =
-            LineFault { span: self.whole.clone(), message: format!("{what} is missing"), help: self.help };
-        self.words.next().ok_or(end)
-    }
-
-    fn offset(&mut self) -> Result<i64, LineFault> {
-        let (span, word) = self.next("the offset")?;
-        let wrong = || LineFault { span, message: format!("`{word}` is no offset"), help: HELP_OFFSET };
-        duration_ms(word).ok_or_else(wrong)
-    }
-
-    fn keyword(&mut self, keyword: &str) -> Result<(), LineFault> {
-        let (span, word) = self.next(&format!("`{keyword}`"))?;
-        let help = self.help;
-        let wrong = || LineFault { span, message: format!("expected `{keyword}`, found `{word}`"), help };
-        (word == keyword).then_some(()).ok_or_else(wrong)
-    }
-
-    fn market(&mut self) -> Option<&'t str> {
-        let code = self
-            .peek()
-            .filter(|word| is_market_code(word) && !word.starts_with(|c: char| c.is_ascii_digit()))?;
-        self.words.next();
-        Some(code)
-    }
-
-    fn positive(&mut self, what: &str) -> Result<Decimal, LineFault> {
-        let (span, word) = self.next(what)?;
-        positive(span, word, what)
-    }
-
-    fn end(mut self) -> Result<(), LineFault> {
-        let help = self.help;
-        let more = |(span, word): Word<'_>| LineFault {
-            span,
-            message: format!("`{word}` stands behind the end"),
-            help,
-        };
-        self.words.next().map_or(Ok(()), |word| Err(more(word)))
-    }
-}
-
-fn positive(span: Range<usize>, word: &str, what: &str) -> Result<Decimal, LineFault> {
-    let help = "a number above 0, like 99_990_000, 0.01 or 1.5억";
-    let wrong = || LineFault { span, message: format!("{what} `{word}` is no amount"), help };
-    decimal(word).filter(|number| number.is_positive()).ok_or_else(wrong)
-}
-
-/// The side of a `repeat`: one, or each in turn.
-#[derive(Clone, Copy)]
-enum Sides {
-    One(Side),
-    Alternate,
-}
-
-fn side((span, word): Word<'_>, help: &'static str) -> Result<Sides, LineFault> {
-    match word {
-        "buy" | "BID" => Ok(Sides::One(Side::Buy)),
-        "sell" | "ASK" => Ok(Sides::One(Side::Sell)),
-        "alternate" => Ok(Sides::Alternate),
-        _ => Err(LineFault {
-            span,
-            message: format!("`{word}` is no side: `buy` or `sell`, the taker's"),
-            help,
-        }),
-    }
-}
-
-/// `100`, `100+1`, `100-0.5`: where a run begins and how it goes on.
-struct Run {
-    first: Wide,
-    step: Wide,
-}
-
-impl Run {
-    fn read((span, word): Word<'_>, what: &str) -> Result<Self, LineFault> {
-        let sign = word.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-'));
-        let (first, step) = match sign {
-            Some((at, c)) => {
-                let (first, step) = word.split_at(at);
-                let step = positive(span.clone(), step.trim_start_matches(c), "the step")?.wide();
-                (first, if c == '-' { step.negated() } else { step })
-            }
-            None => (word, Wide::ZERO),
-        };
-        Ok(Self { first: positive(span, first, what)?.wide(), step })
-    }
-
-    fn at(&self, n: usize) -> Option<Decimal> {
-        let steps = Wide::new(i128::try_from(n).ok()?, 0);
-        let value = self.first.checked_add(self.step.checked_mul(steps)?)?;
-        value.narrow().filter(|value| value.is_positive())
-    }
-}
-
-/// What a trade has beside time, price, volume and side.
-#[derive(Clone, Copy, Default)]
-struct Beside {
-    bid: Option<Decimal>,
-    ask: Option<Decimal>,
-    prev: Option<Decimal>,
-}
-
-impl Beside {
-    /// The words `bid=`, `ask=` and `prev=` at the end of a line.
-    fn read(words: &mut Words<'_>) -> Result<Self, LineFault> {
-        let mut beside = Self::default();
-        while let Some((name, _)) = words.peek().and_then(|word| word.split_once('=')) {
-            let place = match name {
-                "bid" => &mut beside.bid,
-                "ask" => &mut beside.ask,
-                "prev" => &mut beside.prev,
-                _ => break,
-            };
-            let (span, word) = words.next(name)?;
-            let value = word.split_once('=').map_or("", |(_, value)| value);
-            *place = Some(positive(span, value, name)?);
-        }
-        Ok(beside)
-    }
-}
-
 impl Feed<'_> {
     fn line(&mut self, line: &str, from: usize) -> Result<(), LineFault> {
         let mut words = Words::new(line, from);
@@ -242,6 +96,8 @@ impl Feed<'_> {
             "tick" => self.tick_line(words),
             "gap" => self.gap_line(words),
             "repeat" => self.repeat_line(words),
+            "fact" => self.fact_line(words),
+            "silence" | "ack" | "reset" => self.operator_line(words),
             _ if first.starts_with(|c: char| c.is_ascii_digit()) => self.trade_line(words),
             other => {
                 let (span, _) = words.next("a line")?;
@@ -249,7 +105,7 @@ impl Feed<'_> {
                 Err(LineFault {
                     span,
                     message,
-                    help: "a line begins with an offset, or with tick, gap, repeat or fact",
+                    help: "a line begins with an offset, or with tick, gap, repeat, fact, silence, ack or reset",
                 })
             }
         }
@@ -367,10 +223,16 @@ impl Feed<'_> {
         id
     }
 
-    fn tick(&mut self, at_ms: i64, whole: Range<usize>) -> Result<(), LineFault> {
-        self.at_ms = Some(at_ms);
-        let at_ms = self.start_ms.saturating_add(at_ms);
+    /// Notes the time of a line; absolute then.
+    fn at(&mut self, offset_ms: i64) -> i64 {
+        self.at_ms = Some(offset_ms);
+        let at_ms = self.start_ms.saturating_add(offset_ms);
         self.received_ms = self.received_ms.max(at_ms);
+        at_ms
+    }
+
+    fn tick(&mut self, at_ms: i64, whole: Range<usize>) -> Result<(), LineFault> {
+        let at_ms = self.at(at_ms);
         self.push(Entry::Tick(Tick { at_ms }), whole)
     }
 
@@ -382,9 +244,7 @@ impl Feed<'_> {
         beside: Beside,
         whole: Range<usize>,
     ) -> Result<(), LineFault> {
-        self.at_ms = Some(at_ms);
-        let traded_at_ms = self.start_ms.saturating_add(at_ms);
-        self.received_ms = self.received_ms.max(traded_at_ms);
+        let traded_at_ms = self.at(at_ms);
         self.ids += 1;
         let mut flags = Flags::REPLAY;
         if let Some(last) = self.last.get_mut(market.0 as usize) {

@@ -42,7 +42,24 @@ fn fed(feed: &str) -> Vec<String> {
             let about: String = about.collect();
             format!("gap {} {}{about}", show_ms(gap.from_ms - START_MS), show_ms(gap.to_ms - START_MS))
         }
-        other => format!("{other:?}"),
+        Entry::Fact(fact) => {
+            format!(
+                "fact {} {} {:?} {:?}",
+                show_ms(fact.at_ms - START_MS),
+                fact.name,
+                fact.subject,
+                fact.value
+            )
+        }
+        Entry::Control(control) => {
+            let at_ms = control.at_ms().unwrap_or_default();
+            let mut json = serde_json::to_value(control).unwrap();
+            json.as_object_mut().unwrap().values_mut().for_each(|it| {
+                it.as_object_mut().unwrap().remove("at_ms");
+            });
+            format!("{} {json}", show_ms(at_ms - START_MS))
+        }
+        Entry::Quote(_) => panic!("no feed has quotes"),
     };
     script.entries.iter().map(line).collect()
 }
@@ -84,6 +101,25 @@ fn a_feed_is_read_line_by_line_into_entries_of_the_tape() {
 }
 
 #[test]
+fn a_feed_has_lines_for_what_the_host_knows_and_the_operator_does() {
+    let check = |feed: &str, expect: &str| assert_eq!(fed(feed), [expect], "{feed}");
+    check("fact 3m health.connection_down true", "fact 3m health.connection_down \"\" Bool(true)");
+    check("fact 3m market.warning KRW-BTC false", "fact 3m market.warning \"KRW-BTC\" Bool(false)");
+    check("fact 3m health.outbox_depth 1_000", "fact 3m health.outbox_depth \"\" Int(1000)");
+    check("fact 3m fx.USDKRW unknown", "fact 3m fx.USDKRW \"\" Unknown");
+    check("fact 3m fx.note word", "fact 3m fx.note \"\" Text(\"word\")");
+    check(
+        "silence 4m for 1h rule=pump market=KRW-*",
+        &format!(
+            "4m {{\"silence\":{{\"alerts\":{{\"market\":\"KRW-*\",\"rule\":\"pump\"}},\"id\":\"line-0\",\"until_ms\":{}}}}}",
+            START_MS + 64 * 60_000
+        ),
+    );
+    check("ack 5m", "5m {\"ack\":{\"alerts\":{}}}");
+    check("reset 6m rule=once", "6m {\"reset\":{\"alerts\":{\"rule\":\"once\"}}}");
+}
+
+#[test]
 fn a_trade_of_a_feed_has_what_its_line_says_and_an_id_of_its_own() {
     let parsed = parse(&file("0s 100 1 buy bid=99 ask=101 prev=90\n0s 100 1 buy", "")).unwrap();
     let entries = &parsed.tests.first().unwrap().script.entries;
@@ -118,6 +154,9 @@ fn every_mistake_of_a_file_is_told_at_its_place() {
         ],
     );
     check(&file("gap 10s 10s", ""), &[("gap 10s 10s", "the gap ends before it begins")]);
+    check(&file("fact 3m x", ""), &[("fact 3m x", "the value is missing")]);
+    check(&file("silence 3m 1h", ""), &[("1h", "expected `for`, found `1h`")]);
+    check(&file("ack 3m pump", ""), &[("pump", "`pump` says nothing about alerts")]);
     check(&file("repeat many every 1s tick", ""), &[("many", "`many` is no number of times")]);
     check(
         &file("repeat 3 every 1s price 2-1 volume 1 buy", ""),
