@@ -150,13 +150,18 @@ fn print_firing(firing: &[Firing], done: &str) {
 
 fn silence(process: &Process, alerts: &Alerts, for_ms: u64, reason: &str) -> Outcome {
     if alerts.is_all() {
-        let why = "say which alerts: --rule, --market, --severity, --plugin or --label; --rule '*' is all of them";
+        let why =
+            "say which alerts: --rule, --market, --severity, --plugin or --label; --rule '*' is all of them";
         return Err(fail(Exit::Usage, why));
     }
     let request = Request::Silence { alerts: alerts.matcher(), for_ms, reason: reason.to_owned() };
     let made: Vec<Silence> = things(process.ask(&request)?)?;
     for silence in made {
-        say!("silenced until {}; lift it by: tradehook alert unsilence {}", moment(silence.until_ms), silence.id);
+        say!(
+            "silenced until {}; lift it by: tradehook alert unsilence {}",
+            moment(silence.until_ms),
+            silence.id
+        );
     }
     Ok(())
 }

@@ -32,7 +32,10 @@ impl Process {
                 Some(config) => Ok(config.clone()),
                 None if !self.file.config.exists() => {
                     let path = self.file.config.display();
-                    Err(fail(Exit::Config, format!("there is no {path}; name the process by --config or --socket")))
+                    Err(fail(
+                        Exit::Config,
+                        format!("there is no {path}; name the process by --config or --socket"),
+                    ))
                 }
                 None => {
                     tell!("{}", refused.render(colour()));
@@ -47,7 +50,10 @@ impl Process {
             return Ok(path.clone());
         }
         self.config()?.control.socket.ok_or_else(|| {
-            fail(Exit::Config, "this configuration has no control socket; [control] socket or state.dir gives it one")
+            fail(
+                Exit::Config,
+                "this configuration has no control socket; [control] socket or state.dir gives it one",
+            )
         })
     }
 
@@ -96,7 +102,8 @@ fn print_lines(lines: &[String]) {
 }
 
 fn table(heads: &[&str], rows: &[Vec<String>]) -> Vec<String> {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| clean(cell)).collect()).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| clean(cell)).collect()).collect();
     let width = |column: usize, head: &str| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([head.chars().count()]).max().unwrap_or(0)
@@ -176,7 +183,10 @@ mod tests {
     fn a_table_is_aligned_and_its_cells_obey_nobody() {
         let rows = [vec!["btc".into(), "KRW-BTC".into()], vec!["\u{1b}[31mred".into(), "x".into()]];
         let lines = table(&["rule", "market"], &rows);
-        assert_eq!(lines.first().map(String::as_str).map(str::len), lines.first().map(|l| l.trim_end().len()));
+        assert_eq!(
+            lines.first().map(String::as_str).map(str::len),
+            lines.first().map(|l| l.trim_end().len())
+        );
         assert_eq!(lines.len(), 3);
         assert!(lines.iter().all(|line| !line.contains('\u{1b}')), "{lines:?}");
         let column = lines.first().and_then(|l| l.find("market"));

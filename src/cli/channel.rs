@@ -76,7 +76,10 @@ fn test(process: &Process, name: &str) -> Outcome {
     let config = super::load(&process.file)?;
     let Some(channel) = config.channel(name) else {
         let names: Vec<&str> = config.channels.iter().map(|c| c.name.as_str()).collect();
-        return Err(fail(Exit::Usage, format!("no channel is called {name:?}; there are {}", names.join(", "))));
+        return Err(fail(
+            Exit::Usage,
+            format!("no channel is called {name:?}; there are {}", names.join(", ")),
+        ));
     };
     match super::block_on(test_channel(channel))? {
         Ok(said) => say!("{}", clean(&said)),

@@ -36,7 +36,12 @@ fn show(s: &Summary) {
     let up = duration(i64::try_from(s.uptime_ms).unwrap_or(i64::MAX));
     say!("tradehook {} (process {}), up {up}", clean(&s.version), s.pid);
     say!("  feed     {} at {}", clean(&s.feed), clean(&s.venue));
-    say!("  trades   {} of {} markets; the slowest pipeline is {} entries behind", s.trades, s.markets, s.lag);
+    say!(
+        "  trades   {} of {} markets; the slowest pipeline is {} entries behind",
+        s.trades,
+        s.markets,
+        s.lag
+    );
     say!("  outbox   {} messages wait, {} were given up", s.queued, s.dead);
     for (name, state) in &s.plugins {
         say!("  plugin   {}: {}", clean(name), clean(state));

@@ -36,10 +36,16 @@ impl fmt::Display for AskError {
                 path.display()
             ),
             Self::Forbidden(path) => {
-                write!(f, "{} belongs to another user: run this as the user who runs tradehook", path.display())
+                write!(
+                    f,
+                    "{} belongs to another user: run this as the user who runs tradehook",
+                    path.display()
+                )
             }
             Self::Io(path, error) => write!(f, "the process at {} does not answer: {error}", path.display()),
-            Self::Garbled(path, why) => write!(f, "what answers at {} is not understood: {why}", path.display()),
+            Self::Garbled(path, why) => {
+                write!(f, "what answers at {} is not understood: {why}", path.display())
+            }
             Self::Refused(refusal) => refusal.fmt(f),
         }
     }

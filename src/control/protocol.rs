@@ -190,7 +190,9 @@ pub(super) fn read_request(line: &[u8]) -> Result<Request, Refusal> {
     match serde_json::from_slice::<Head>(line) {
         Ok(Head { v: VERSION }) => {}
         Ok(Head { v }) => {
-            let why = format!("the process speaks version {VERSION} of the control protocol, the command version {v}; they are of different releases");
+            let why = format!(
+                "the process speaks version {VERSION} of the control protocol, the command version {v}; they are of different releases"
+            );
             return Err(Refusal::Malformed(why));
         }
         Err(error) => return Err(malformed(error.to_string())),

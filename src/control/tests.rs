@@ -23,7 +23,9 @@ impl Desk for Echo {
     fn answer(&self, request: Request) -> BoxFuture<'_, Answer> {
         async move {
             match request {
-                Request::Outbox { limit, .. } => Ok((0..limit).map(|n| json!({ "n": n, "text": "x".repeat(1000) })).collect()),
+                Request::Outbox { limit, .. } => {
+                    Ok((0..limit).map(|n| json!({ "n": n, "text": "x".repeat(1000) })).collect())
+                }
                 Request::Unsilence { id } => Err(Refusal::NoSuch(format!("no silence has the id {id}"))),
                 other => Ok(vec![serde_json::to_value(other).unwrap()]),
             }
@@ -64,7 +66,10 @@ fn what_is_no_request_is_answered_with_what_is_wrong() {
     check("", "EOF");
     check("GET / HTTP/1.1", "expected value");
     check("{}", "missing field `v`");
-    check(r#"{"v":2,"request":{"ask":"status"}}"#, "version 1 of the control protocol, the command version 2");
+    check(
+        r#"{"v":2,"request":{"ask":"status"}}"#,
+        "version 1 of the control protocol, the command version 2",
+    );
     check(r#"{"v":2,"something":"else"}"#, "different releases");
     check(r#"{"v":1,"request":{"ask":"shutdown"}}"#, "unknown variant `shutdown`");
     check(r#"{"v":1,"request":{"ask":"status","more":1}}"#, "unknown field `more`");

@@ -78,8 +78,8 @@ impl Inner {
     /// Takes the dead letters out that are meant, the oldest first.
     fn take_dead(&mut self, which: &dyn Fn(&str, &str) -> bool) -> Vec<DeadLetter> {
         let is_meant = |d: &DeadLetter| which(&d.delivery.notification_id, &d.delivery.channel);
-        let (taken, kept) = std::mem::take(&mut self.dead).into_iter().partition(is_meant);
-        self.dead = kept;
+        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.dead).into_iter().partition(is_meant);
+        self.dead = kept.into();
         taken
     }
 

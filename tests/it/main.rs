@@ -8,6 +8,7 @@
 mod ban;
 mod check;
 mod config;
+mod control;
 mod crash;
 mod demo;
 mod faults;
@@ -19,6 +20,7 @@ mod python;
 mod readme;
 mod reload;
 mod replay;
+mod rule;
 mod run;
 mod splice;
 mod stand_in;

@@ -55,7 +55,8 @@ impl Channels {
     fn named(&self, name: &str) -> Result<Channel, Refusal> {
         let all = self.all();
         let names: Vec<&str> = all.iter().map(|c| c.config.name.as_str()).collect();
-        let why = || Refusal::NoSuch(format!("no channel is called {name:?}; there are {}", names.join(", ")));
+        let why =
+            || Refusal::NoSuch(format!("no channel is called {name:?}; there are {}", names.join(", ")));
         all.iter().find(|c| c.config.name == name).cloned().ok_or_else(why)
     }
 }
@@ -111,7 +112,9 @@ impl Desk {
                 let channel = self.channels.named(&name)?;
                 sinks::test(&channel.config).await.map(|said| vec![item(said)]).map_err(Refusal::Unavailable)
             }
-            Request::Outbox { channel, dead, limit } => self.outbox(channel, dead, limit.min(MAX_ITEMS)).await,
+            Request::Outbox { channel, dead, limit } => {
+                self.outbox(channel, dead, limit.min(MAX_ITEMS)).await
+            }
             Request::Retry { which } => self.retry(which).await,
             Request::Drop { which, dead } => self.drop_messages(which, dead).await,
             Request::Inspect { plugin, query } => self.inspect(plugin, query).await,
@@ -122,9 +125,8 @@ impl Desk {
         let seen = self.status.snapshot();
         let readiness = self.status.readiness();
         let wrong = [readiness.reasons, readiness.warnings].concat();
-        let (queued, dead) = self
-            .stored(|store| Ok((store.queued()?, store.dead_letters(MAX_ITEMS)?.len() as u64)))
-            .await?;
+        let (queued, dead) =
+            self.stored(|store| Ok((store.queued()?, store.dead_letters(MAX_ITEMS)?.len() as u64))).await?;
         Ok(vec![item(Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),

@@ -1,8 +1,8 @@
 //! Why a job does not start, and why a new configuration is not taken.
 
 use crate::{
-    config::Refused, control::BindError, feed::ConnectError, outbox::StoreError, plugin::LoadError, rest::UrlError,
-    tape::TapeError,
+    config::Refused, control::BindError, feed::ConnectError, outbox::StoreError, plugin::LoadError,
+    rest::UrlError, tape::TapeError,
 };
 use std::{fmt, io, net::SocketAddr};
 

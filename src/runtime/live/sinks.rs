@@ -86,7 +86,8 @@ fn test_message(channel: &str) -> Delivery {
     let id: String = (0..4).map(|_| format!("{:016x}", fastrand::u64(..))).collect();
     let at_ms = (system_clock())();
     let text = format!("This is a test of tradehook's channel {channel}: nothing has happened.");
-    let body = json!({ "type": "system.test", "version": 1, "notification_id": id, "at_ms": at_ms, "text": text });
+    let body =
+        json!({ "type": "system.test", "version": 1, "notification_id": id, "at_ms": at_ms, "text": text });
     Delivery {
         channel: channel.to_owned(),
         lane: format!("{channel}/test"),

@@ -103,7 +103,9 @@ fn waiting(store: &dyn Store, channel: Option<&str>, limit: usize) -> Result<Vec
 /// Waiting messages become dead letters: a slip can be mended by trying them again.
 fn give_up(store: &dyn Store, which: &Which, now_ms: i64) -> Result<u64, StoreError> {
     let mut dropped = 0;
-    for name in store.channels()?.into_iter().filter(|name| which.means(which.id.as_deref().unwrap_or(""), name)) {
+    for name in
+        store.channels()?.into_iter().filter(|name| which.means(which.id.as_deref().unwrap_or(""), name))
+    {
         let mut from = 0;
         loop {
             let heads = store.page(&name, from, PAGE)?;
