@@ -10,10 +10,13 @@
 //!
 //! Keeps: [one-way] [fails-alone] [named-means-required] [time-enters-once]
 
+mod ask;
 mod ban;
 mod bundled;
 mod clockwork;
 mod fetch;
+mod health;
+mod heartbeat;
 mod history;
 mod intake;
 mod live;
@@ -24,8 +27,10 @@ mod sessions;
 mod spine;
 #[cfg(test)]
 mod tests;
+mod warnings;
 mod worker;
 
+pub use ask::{AskError, Inspector};
 pub use ban::{BanBook, Noting};
 pub use bundled::BUNDLED;
 pub use clockwork::run as tick;
