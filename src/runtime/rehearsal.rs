@@ -7,13 +7,15 @@
 //! Keeps: [time-enters-once]
 
 use super::{
+    output::Output,
     plan::Group,
     replay::{Replay, ReplayError, Source, Summary},
 };
 use crate::{
     alert::{AlertState, Raised, Severity},
     delivery::{Content, Delivery},
-    pipeline::StartError,
+    pipeline::{Emitted, InspectError, StartError},
+    policy::TemplateFault,
     rehearse::{Happened, Script, State, duration_ms},
 };
 use serde::Deserialize;
@@ -109,6 +111,14 @@ impl Rehearsal {
         self.replay.progress()
     }
 
+    /// What a plugin answers to a question about what it has in mind at this point.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn inspect(&mut self, plugin: &str, query: &str) -> Result<String, InspectError> {
+        self.replay.inspect(plugin, query)
+    }
+
     /// The markets that were fed, or at least named.
     #[must_use]
     pub fn markets(&self) -> BTreeSet<String> {
@@ -120,6 +130,17 @@ impl Rehearsal {
     pub fn clock_ms(&self) -> i64 {
         self.replay.clock_ms()
     }
+}
+
+/// What would leave if plugins raised this, and nothing before it.
+///
+/// # Errors
+/// Templates that do not compile; a plan has been checked for them.
+pub fn routed(group: &Group, raised: &[Raised]) -> Result<Vec<Delivery>, Vec<TemplateFault>> {
+    let (mut deliveries, emitted) =
+        (Vec::new(), raised.iter().cloned().map(Emitted::Alert).collect::<Vec<_>>());
+    Output::new(group)?.take(&emitted, &mut deliveries, |_| {});
+    Ok(deliveries)
 }
 
 fn unhurried(group: &Group) -> Group {

@@ -15,7 +15,7 @@ use crate::{
     delivery::Delivery,
     entry::{Entry, Tick},
     market::Markets,
-    pipeline::{Counts, Emitted, Pipeline, StartError},
+    pipeline::{Counts, Emitted, InspectError, Pipeline, StartError},
     quote::{Quote, Quotes},
     replay::{self, BadLines, Lines, Recording, received_at_ms},
     tape::{Next, Reader, Tape, TapeError},
@@ -408,6 +408,17 @@ impl Replay {
             Source::Lines { markets, .. } | Source::Script { markets, .. } => names(markets),
             Source::Tape { tape, .. } => tape.with_markets(names),
         }
+    }
+
+    /// What a plugin answers to a question about what it has in mind.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn inspect(&mut self, plugin: &str, query: &str) -> Result<String, InspectError> {
+        let answers = self.pipelines.iter_mut().map(|(pipeline, _)| pipeline.inspect(plugin, query));
+        answers
+            .reduce(|a, b| if a == Err(InspectError::Unknown) { b } else { a })
+            .unwrap_or(Err(InspectError::Unknown))
     }
 
     /// What it came to so far.
