@@ -9,7 +9,7 @@
 use super::{
     output::Output,
     plan::Group,
-    replay::{Replay, ReplayError, Source, Summary},
+    replay::{Replay, ReplayError, Source, Summary, Watched},
 };
 use crate::{
     alert::{AlertState, Raised, Severity},
@@ -79,7 +79,7 @@ impl Rehearsal {
     /// When the recording cannot be read any further.
     pub fn step(&mut self) -> Result<Option<Vec<Happened>>, ReplayError> {
         let (severities, severity, origin_ms) = (&self.severities, self.severity, self.origin_ms);
-        let Some((raised, deliveries)) = self.replay.watch()? else { return Ok(None) };
+        let Some(Watched { raised, deliveries }) = self.replay.watch()? else { return Ok(None) };
         let severity = |raised: &Raised| {
             let of_rule = severities.get(&(raised.plugin.clone(), raised.rule.clone()));
             raised.severity.or(of_rule.copied()).unwrap_or(severity)

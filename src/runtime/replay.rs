@@ -323,6 +323,15 @@ fn decode(line: &[u8], markets: &mut Markets, ahead: &mut Ahead) -> Result<(), S
     wrong.map_or(Ok(()), Err)
 }
 
+/// What one step came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// What plugins raised, before any policy, in the order of the tape.
+    pub raised: &'a [Raised],
+    /// What would have been sent.
+    pub deliveries: &'a [Delivery],
+}
+
 /// A replay under way.
 pub struct Replay {
     source: Source,
@@ -439,12 +448,13 @@ impl Replay {
     ///
     /// # Errors
     /// When the recording cannot be read any further.
-    pub fn watch(&mut self) -> Result<Option<(&[Raised], &[Delivery])>, ReplayError> {
+    pub fn watch(&mut self) -> Result<Option<Watched<'_>>, ReplayError> {
         let more = self.advance(|_| {})?;
         if let Some(raised) = &mut self.raised {
             raised.sort_by_key(|raised| offset(raised.trigger));
         }
-        Ok(more.then_some((self.raised.as_deref().unwrap_or_default(), &self.deliveries)))
+        let raised = self.raised.as_deref().unwrap_or_default();
+        Ok(more.then_some(Watched { raised, deliveries: &self.deliveries }))
     }
 
     fn advance(&mut self, mut note: impl FnMut(Noted)) -> Result<bool, ReplayError> {
