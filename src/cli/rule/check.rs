@@ -167,7 +167,7 @@ fn print_table(lines: &[Line], recorded: Option<&Recorded>) {
     }
     say!("{}", report::table(&rows, if recorded.is_some() { 5 } else { 4 }).trim_end());
     say!(
-        "\nmemory: at most, in a market with {BUSY_PER_SECOND} trades a second; rules of one market share what they keep"
+        "\nmemory: about, in a market with {BUSY_PER_SECOND} trades a second; rules of one market share what they keep"
     );
     if let Some(recorded) = recorded {
         say!("recorded: {}", recorded.trial.head());
