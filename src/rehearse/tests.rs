@@ -202,7 +202,7 @@ fn a_feed_with_escapes_is_faulted_as_a_whole() {
 fn happened(at_ms: i64, state: State, value: &str) -> Happened {
     Happened {
         at_ms,
-        plugin: "alert".to_owned(),
+        plugin: String::new(),
         rule: "r".to_owned(),
         key: "KRW-BTC".to_owned(),
         state,

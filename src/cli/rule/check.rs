@@ -138,7 +138,7 @@ impl Line {
 }
 
 fn fired(recorded: &Recorded, id: &str) -> usize {
-    let tally = recorded.trial.reckoning.rules.get(&("alert".to_owned(), id.to_owned()));
+    let tally = recorded.trial.reckoning.rules.get(&(String::new(), id.to_owned()));
     tally.map_or(0, |tally| tally.fired_in_last_day(recorded.trial.to_ms))
 }
 

@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let trial = report::drive(&mut rehearsal, recording.since, recording.until, |_| {});
     let trial = trial.map_err(|error| fail(Exit::Unavailable, error))?;
     let tally = |name: &String| {
-        trial.reckoning.rules.get(&(ALERT.to_owned(), name.clone())).cloned().unwrap_or_default()
+        trial.reckoning.rules.get(&(String::new(), name.clone())).cloned().unwrap_or_default()
     };
     let tallies: Vec<(&String, RuleTally)> = arguments.values.iter().zip(names.iter().map(tally)).collect();
     if arguments.json {
