@@ -43,6 +43,6 @@ pub use intake::Intake;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};
-pub use rehearsal::Rehearsal;
+pub use rehearsal::{Rehearsal, routed};
 pub use replay::{Replay, ReplayError, Source, Summary};
 pub use spine::{Spine, Wall};
