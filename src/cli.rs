@@ -36,6 +36,7 @@ mod outbox;
 mod plugin;
 pub mod progress;
 mod replay;
+mod route;
 mod rule;
 mod run;
 mod status;
@@ -94,6 +95,9 @@ enum Command {
     /// Try rules before they are trusted: check, test, backtest, tune, explain
     #[command(subcommand)]
     Rule(rule::Command),
+    /// Show whom an alert would reach, and in which words
+    #[command(subcommand)]
+    Route(route::Command),
     /// Begin, check and try plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -140,6 +144,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Rule(command) => rule::run(&command),
+        Command::Route(command) => route::run(&command),
         Command::Plugin(command) => plugin::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Alert(command) => alert::run(&command),

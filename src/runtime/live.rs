@@ -11,11 +11,11 @@ pub use error::{ReloadError, StartError};
 pub use sinks::test as test_channel;
 
 use super::{
+    ask::Inspector,
     ban::BanBook,
-    clockwork, fetch,
+    clockwork, fetch, heartbeat,
     output::Output,
     plan::{self, Group, Plan},
-    questions::Directory,
     sessions,
     spine::Spine,
     worker::{self, Control, Running, Worker},
@@ -24,6 +24,7 @@ use crate::{
     config::{Config, Refused},
     entry::GapCause,
     feed::{SystemClock, WallClock, WsConnector},
+    http::Ping,
     outbox::{self, FileStore, MemoryStore, Store},
     pipeline::Checkpoint,
     plugin::Host,
@@ -38,7 +39,10 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -71,6 +75,9 @@ pub struct Runtime {
     status: Status,
     spine: Arc<Spine>,
     bans: BanBook,
+    inspector: Inspector,
+    /// Whether a rule asks for what the venue warns of.
+    heeds_warnings: Arc<AtomicBool>,
     running: Vec<Running>,
     /// Of the plugins' files, in order.
     digests: Vec<String>,
@@ -79,10 +86,10 @@ pub struct Runtime {
     clockwork: Task,
     sender: Task,
     http: Option<Task>,
+    heartbeat: Option<Task>,
     status_addr: Option<SocketAddr>,
     /// The control socket.
     control: Option<Task>,
-    directory: Arc<Directory>,
     channels: Arc<Channels>,
 }
 
@@ -126,7 +133,8 @@ impl Runtime {
         let listening = desk::listen(&config)?;
         let tape = Arc::new(Tape::open(tape_config(&config)).map_err(StartError::Tape)?);
         let store = open_store(&config)?;
-        let workers = prepare(&config, &plan.groups, &tape, &store, &status)?;
+        let inspector = Inspector::default();
+        let workers = prepare(&config, &plan.groups, &tape, &store, &status, &inspector)?;
 
         let channels = Arc::<Channels>::default();
         let sender = sinks::spawn(&config, &options, Arc::clone(&store), status.clone(), &channels);
@@ -139,10 +147,12 @@ impl Runtime {
         };
         let status_addr = listener.as_ref().and_then(|l| l.local_addr().ok());
         let http = listener.map(|listener| serve_status(listener, status.clone()));
+        let heartbeat = heartbeat(&config, &status);
         let bans = BanBook::open(config.state.dir.as_deref());
         let mut runtime = Self {
             feed: Task::spawn(|_| async {}),
             fetcher: Task::spawn(|_| async {}),
+            heeds_warnings: Arc::new(AtomicBool::new(heeds_warnings(&config))),
             config,
             options,
             host,
@@ -151,17 +161,17 @@ impl Runtime {
             status,
             spine,
             bans,
+            inspector,
             running,
             digests: plan.digests(),
             clockwork,
             sender,
             http,
+            heartbeat,
             status_addr,
             control: None,
-            directory: Arc::default(),
             channels,
         };
-        runtime.list_pipelines();
         runtime.control = listening.map(|listening| desk::spawn(listening, runtime.desk()));
         runtime.spawn_feed(connector, rest, GapCause::Downtime);
         Ok(runtime)
@@ -172,21 +182,21 @@ impl Runtime {
             tape: Arc::clone(&self.tape),
             store: Arc::clone(&self.store),
             status: self.status.clone(),
-            directory: Arc::clone(&self.directory),
+            inspector: self.inspector.clone(),
             channels: Arc::clone(&self.channels),
         }
-    }
-
-    /// After pipelines were started: whoever has a question finds them.
-    fn list_pipelines(&self) {
-        let running = self.running.iter().map(|r| (r.name.clone(), Arc::clone(&r.control.questions)));
-        self.directory.set(running.collect());
     }
 
     /// Where health and metrics are served.
     #[must_use]
     pub fn status_addr(&self) -> Option<SocketAddr> {
         self.status_addr
+    }
+
+    /// Asks its plugins what they have in mind; good across reloads.
+    #[must_use]
+    pub fn inspector(&self) -> Inspector {
+        self.inspector.clone()
     }
 
     /// What it runs.
@@ -197,7 +207,7 @@ impl Runtime {
 
     fn spawn_feed(&mut self, connector: WsConnector, rest: Rest, cause: GapCause) {
         let bans = (self.bans.clone(), connector.host().to_owned());
-        let wanted = wanted(&self.config, cause);
+        let wanted = wanted(&self.config, cause, &self.heeds_warnings);
         let (spine, asked, known) = (Arc::clone(&self.spine), rest.clone(), bans.clone());
         self.feed = Task::spawn(|stop| sessions::run(wanted, connector, asked, spine, known, stop));
         let spine = Arc::clone(&self.spine);
@@ -244,7 +254,6 @@ impl Runtime {
             Ok(running) => self.running = running,
             Err(error) => error!(%error, "no thread for a pipeline"),
         }
-        self.list_pipelines();
         self.swap_sender(&config).await;
         self.digests = plan.digests();
         let feed_changed = config.feed != self.config.feed;
@@ -257,7 +266,9 @@ impl Runtime {
             self.spine.configure(splice_config(&self.config));
             self.spawn_feed(connector, rest, GapCause::SessionLost);
         }
+        self.heeds_warnings.store(heeds_warnings(&self.config), Ordering::Relaxed);
         let (plugins, channels) = (&self.config.plugins, &self.config.channels);
+        self.inspector.retain(|name| plugins.iter().any(|p| p.name == name));
         self.status.retain(|kind, name| match kind {
             "channel" => channels.iter().any(|c| c.name == name),
             _ => plugins.iter().any(|p| p.name == name),
@@ -340,7 +351,6 @@ impl Runtime {
             Ok(Err(error)) => error!(%error, "no thread for a pipeline"),
             Err(refused) => error!("a pipeline does not start again: {}", refused.render(false)),
         }
-        self.list_pipelines();
     }
 
     fn successors(
@@ -375,6 +385,7 @@ impl Runtime {
             store: Arc::clone(&self.store),
             status: self.status.clone(),
             control: Arc::default(),
+            inspector: self.inspector.clone(),
             kept: kept(&self.config),
             said: 0,
         }
@@ -435,8 +446,8 @@ impl Runtime {
         if let Err(error) = self.store.flush() {
             error!(%error, "the state is not flushed");
         }
-        if let Some(http) = self.http {
-            http.end().await;
+        for task in [self.http, self.heartbeat].into_iter().flatten() {
+            task.end().await;
         }
         self.tape.close();
         Stopped { drained, undelivered: self.store.queued().unwrap_or_default() }
@@ -475,6 +486,19 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     }
 }
 
+/// Whether a rule is about what the venue warns of: then its list is read every minute.
+fn heeds_warnings(config: &Config) -> bool {
+    config.plugins.iter().any(|plugin| plugin.config.contains("\"market_event\""))
+}
+
+fn heartbeat(config: &Config, status: &Status) -> Option<Task> {
+    let to = config.status.heartbeat.as_ref()?;
+    // The configuration has been checked for what a URL may be.
+    let ping = Ping::new(to.url.reveal(), to.allow_private)?;
+    let (every, status) = (to.interval, status.clone());
+    Some(Task::spawn(|stop| heartbeat::run(ping, every, status, stop)))
+}
+
 /// Every pipeline from its checkpoint, nothing running yet.
 fn prepare(
     config: &Config,
@@ -482,6 +506,7 @@ fn prepare(
     tape: &Arc<Tape>,
     store: &Arc<dyn Store>,
     status: &Status,
+    inspector: &Inspector,
 ) -> Result<Vec<Worker>, StartError> {
     let (mut workers, mut errors) = (Vec::new(), Vec::new());
     for group in groups {
@@ -527,6 +552,7 @@ fn prepare(
                     store: Arc::clone(store),
                     status: status.clone(),
                     control: Arc::<Control>::default(),
+                    inspector: inspector.clone(),
                     kept: kept(config),
                     said,
                 });

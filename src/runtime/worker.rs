@@ -13,8 +13,8 @@
 //! Keeps: [fails-alone] [commit-is-atomic] [bounded]
 
 use super::{
+    ask::{Desk, Inspector},
     output::{Output, note_to},
-    questions::Questions,
 };
 use crate::{
     delivery::Delivery,
@@ -54,8 +54,6 @@ pub(super) struct Control {
     stop_at: AtomicU64,
     /// It stops now.
     abandon: AtomicBool,
-    /// What it is asked between two batches.
-    pub(super) questions: Arc<Questions>,
 }
 
 impl Default for Control {
@@ -96,6 +94,8 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn Store>,
     pub(super) status: Status,
     pub(super) control: Arc<Control>,
+    /// Over which its plugins can be asked.
+    pub(super) inspector: Inspector,
     pub(super) kept: Kept,
     /// What came before this offset of the tape was said by an earlier process.
     pub(super) said: u64,
@@ -127,6 +127,7 @@ impl Worker {
 
 struct Loop {
     w: Worker,
+    desk: Desk,
     reader: Reader,
     heart: Arc<Heart>,
     seen: Arc<PipelineStatus>,
@@ -155,6 +156,7 @@ impl Loop {
             })
             .collect();
         Self {
+            desk: w.inspector.open(w.pipeline.name(), w.pipeline.counts().map(|(name, _)| name)),
             reader: reader(&w),
             // A call may take its deadline, and a failed batch some of them.
             heart: w.status.heart(&format!("pipeline {name}"), Duration::from_secs(30)),
@@ -177,7 +179,7 @@ impl Loop {
         }
         while !self.w.control.abandon.load(Ordering::Acquire) {
             self.heart.beat();
-            self.w.control.questions.answer(&mut self.w.pipeline, &mut self.w.output);
+            self.desk.answer(&mut self.w.pipeline, self.w.output.policy());
             let left = self.w.control.stop_at.load(Ordering::Acquire).saturating_sub(self.reader.position());
             if left == 0 {
                 break;
@@ -353,7 +355,6 @@ impl Loop {
     }
 
     fn stop(mut self) -> Halted {
-        self.w.control.questions.close();
         self.judge();
         self.commit(true);
         self.show();

@@ -11,6 +11,7 @@ mod config;
 mod control;
 mod crash;
 mod demo;
+mod facts;
 mod faults;
 mod history;
 mod hostile;

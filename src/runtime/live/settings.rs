@@ -10,6 +10,7 @@ use crate::{
     tape::TapeConfig,
     upbit::{self, Format, Subscription},
 };
+use std::sync::{Arc, atomic::AtomicBool};
 
 /// A segment is closed at this size, or at a quarter of what is retained.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -39,7 +40,7 @@ fn feed_config(config: &Config) -> FeedConfig {
     }
 }
 
-pub(super) fn wanted(config: &Config, cause: GapCause) -> Wanted {
+pub(super) fn wanted(config: &Config, cause: GapCause, heeds_warnings: &Arc<AtomicBool>) -> Wanted {
     let from = &config.feed;
     Wanted {
         markets: from.markets.clone(),
@@ -49,6 +50,7 @@ pub(super) fn wanted(config: &Config, cause: GapCause) -> Wanted {
         refresh_every: from.refresh_interval,
         subscription: subscription(config),
         feed: feed_config(config),
+        heeds_warnings: Arc::clone(heeds_warnings),
         cause,
     }
 }
