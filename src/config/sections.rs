@@ -5,8 +5,8 @@ use std::{net::SocketAddr, ops::RangeInclusive, path::Path, path::PathBuf, time:
 use toml::de::DeTable;
 
 use super::{
-    Config, Control, Heartbeat, Log, LogFormat, LogLevel, Outside, Refused, Runtime, State, Status, Tape, alerts,
-    channels,
+    Config, Control, Heartbeat, Log, LogFormat, LogLevel, Outside, Refused, Runtime, State, Status, Tape,
+    alerts, channels,
     fault::{Fault, MAX_FAULTS, Source},
     feed,
     names::Known,

@@ -184,7 +184,8 @@ mod tests {
     use super::*;
 
     fn no_rules() -> Policy {
-        Policy::new(Vec::new(), crate::policy::Defaults::default()).unwrap_or_else(|_| panic!("it has no rules"))
+        Policy::new(Vec::new(), crate::policy::Defaults::default())
+            .unwrap_or_else(|_| panic!("it has no rules"))
     }
 
     fn nothing() -> Pipeline {
