@@ -58,7 +58,7 @@ pub(super) struct Control {
 
 impl Default for Control {
     fn default() -> Self {
-        Self { stop_at: AtomicU64::new(u64::MAX), abandon: AtomicBool::new(false), questions: Arc::default() }
+        Self { stop_at: AtomicU64::new(u64::MAX), abandon: AtomicBool::new(false) }
     }
 }
 
