@@ -58,7 +58,11 @@ pub(super) fn push(plugin: &str, cause: &Cause<'_>, emissions: Vec<Emission>, ou
         (at, index) = (Some(emission.at), if at == Some(emission.at) { index + 1 } else { 0 });
         let (trigger, flags) = trigger(cause, emission.at as usize);
         match emission.payload {
-            Payload::Alert(alert) => out.push(Emitted::Alert(raised(plugin, alert, trigger, index, flags))),
+            Payload::Alert(alert) => {
+                let heard_at_ms = heard_at_ms(cause, emission.at as usize);
+                let raised = Raised { heard_at_ms, ..raised(plugin, alert, trigger, index, flags) };
+                out.push(Emitted::Alert(raised));
+            }
             Payload::Record(record) => {
                 out.push(Emitted::Record(Record {
                     plugin: plugin.to_owned(),
@@ -94,6 +98,15 @@ fn trigger(cause: &Cause<'_>, at: usize) -> (Trigger, Flags) {
     }
 }
 
+/// When what caused an emission came in.
+fn heard_at_ms(cause: &Cause<'_>, at: usize) -> i64 {
+    match cause {
+        Cause::Trades(batch) => batch.received_at().get(at).copied().unwrap_or_default(),
+        Cause::Quotes(quotes) => quotes.get(at).map_or(0, |(_, quote)| quote.head().received_at_ms),
+        Cause::Moment { at_ms, .. } => *at_ms,
+    }
+}
+
 fn raised(plugin: &str, alert: plugin::Alert, trigger: Trigger, index: u32, flags: Flags) -> Raised {
     Raised {
         plugin: plugin.to_owned(),
@@ -111,6 +124,7 @@ fn raised(plugin: &str, alert: plugin::Alert, trigger: Trigger, index: u32, flag
         }),
         title: alert.title,
         at_ms: alert.at_ms,
+        heard_at_ms: alert.at_ms,
         fields: fields(alert.fields),
         trigger,
         index,
