@@ -1,6 +1,9 @@
 //! Golden cases and properties of policy.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod properties;
+mod scenes;
+
 use super::*;
 use crate::alert::{FieldValue, Record, Trigger};
 use std::collections::{BTreeSet, HashSet};
