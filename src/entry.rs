@@ -1,4 +1,5 @@
-//! The entries of the tape other than trades: the clock, what was lost, and what the operator did.
+//! The entries of the tape other than trades: the clock, what was lost, what the host knows, and what
+//! the operator did.
 //!
 //! A closed set; with [`crate::trade::Trade`] and [`crate::quote::Quote`] it is everything a pipeline
 //! can ever see.
@@ -6,7 +7,8 @@
 //! Keeps: [time-enters-once] [loss-is-said]
 
 use crate::{alert::Matcher, market::MarketId, quote::Quote, trade::Trade};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tradehook_decimal::Wide;
 
 /// One entry of the tape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum Entry {
     Gap(Gap),
     /// Something the operator did.
     Control(Control),
+    /// Something that is known, and was not before.
+    Fact(Fact),
 }
 
 /// The wall clock at one moment, ms since the Unix epoch.
@@ -147,11 +151,84 @@ pub struct Silence {
     pub reason: String,
 }
 
+/// Something that is known, since a moment: a state of the host, of a market, or a number from outside.
+/// Written when it changes, so that a replay knows what the live job knew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Since when, ms since the Unix epoch.
+    pub at_ms: i64,
+    /// What is known, in words with points between: `health.connection_down`, `market.warning`,
+    /// `fx.USDKRW`. At most [`Fact::MAX_TEXT`] bytes.
+    pub name: String,
+    /// What it is about: a market, a channel, a plugin; empty where there is only one. As long.
+    pub subject: String,
+    /// What is the case.
+    pub value: FactValue,
+}
+
+impl Fact {
+    /// The longest name, subject or text, in bytes. [bounded]
+    pub const MAX_TEXT: usize = 256;
+
+    /// Whether its texts are as short as they must be.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        let text = if let FactValue::Text(text) = &self.value { text.len() } else { 0 };
+        [self.name.len(), self.subject.len(), text].iter().all(|&len| len <= Self::MAX_TEXT)
+    }
+}
+
+/// What is the case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactValue {
+    /// Yes or no.
+    Bool(bool),
+    /// A count.
+    Int(i64),
+    /// An exact number. [numbers-survive]
+    #[serde(serialize_with = "write_number", deserialize_with = "read_number")]
+    Number(Wide),
+    /// A word.
+    Text(String),
+    /// It is not known any more.
+    Unknown,
+}
+
+fn write_number<S: Serializer>(number: &Wide, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(number)
+}
+
+fn read_number<'de, D: Deserializer<'de>>(from: D) -> Result<Wide, D::Error> {
+    let digits = String::deserialize(from)?;
+    digits.parse().map_err(|_| serde::de::Error::custom("not a number in plain digits"))
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+
+    /// [numbers-survive]
+    #[test]
+    fn facts_keep_their_form_on_the_tape() {
+        let check = |value: FactValue, expect: &str| {
+            let fact = Fact { at_ms: 5, name: "fx.USDKRW".into(), subject: String::new(), value };
+            let json = serde_json::to_string(&fact).unwrap();
+            let begin = r#"{"at_ms":5,"name":"fx.USDKRW","subject":"","value":"#;
+            assert_eq!(json, format!("{begin}{expect}}}"));
+            assert_eq!(serde_json::from_str::<Fact>(&json).unwrap(), fact);
+        };
+        check(FactValue::Bool(true), r#"{"bool":true}"#);
+        check(FactValue::Int(-7), r#"{"int":-7}"#);
+        check(
+            FactValue::Number("1388.250000000000001".parse().unwrap()),
+            r#"{"number":"1388.250000000000001"}"#,
+        );
+        check(FactValue::Text("주의".into()), r#"{"text":"주의"}"#);
+        check(FactValue::Unknown, r#""unknown""#);
+    }
 
     #[test]
     fn controls_keep_their_form_on_the_tape() {

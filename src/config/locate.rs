@@ -9,7 +9,6 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     Config, Fault, Place, Refused,
-    alerts::PLUGIN_KIND,
     fault::MAX_FAULTS,
     plugins::ALERT,
     text::{is_name, quoted},
@@ -110,19 +109,12 @@ impl Config {
         let mut keys = segments(plugin, pointer);
         if let [list, at, ..] = keys.as_mut_slice()
             && list == "alert"
-            && let Some(there) = at.parse().ok().and_then(|handed| self.rule_of(handed))
+            && let Some(there) = at.parse().ok().and_then(|handed| self.alerts.in_file(handed))
         {
             *at = there.to_string();
         }
         let written = self.find(&keys).filter(|step| step.path != "plugins");
         written.or_else(|| implied("alerts")).or_else(|| implied("alert"))
-    }
-
-    /// Where the rule stands in the file that was handed over as number `handed`: those for alerts
-    /// of plugins were not.
-    fn rule_of(&self, handed: usize) -> Option<usize> {
-        let rules = self.alerts.rules.iter().enumerate();
-        rules.filter(|(_, rule)| rule.kind != PLUGIN_KIND).map(|(at, _)| at).nth(handed)
     }
 
     fn find(&self, keys: &[String]) -> Option<Step> {

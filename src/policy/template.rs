@@ -104,7 +104,8 @@ impl Templates {
             message,
         };
         let at_line = |error: &Error| {
-            let offset = error.line().map(|line| line_start(source, line));
+            let offset = error.range().map(|range| range.start);
+            let offset = offset.or_else(|| error.line().map(|line| line_start(source, line)));
             fault(error.line(), offset, explain(error))
         };
         if source.len() > MAX_SOURCE {

@@ -88,7 +88,7 @@ fn run(policy: &mut Policy, feed: &[Thing]) -> (Vec<Delivery>, Vec<Verdict>) {
         match thing {
             Thing::Alert(raised) => verdicts.push(policy.apply(raised, &mut out)),
             // The offset of an entry does not depend on where a feed is cut.
-            Thing::Entry(entry) => drop(policy.entry(offset as u64, entry, &mut out)),
+            Thing::Entry(entry) => _ = policy.entry(offset as u64, entry, &mut out),
         }
     }
     (out, verdicts)
@@ -103,8 +103,8 @@ fn a_snapshot_at_any_point_changes_nothing_of_all_that() {
         let mut out = Vec::new();
         for (offset, thing) in feed {
             match thing {
-                Thing::Alert(raised) => drop(policy.apply(raised, &mut out)),
-                Thing::Entry(entry) => drop(policy.entry(*offset as u64, entry, &mut out)),
+                Thing::Alert(raised) => _ = policy.apply(raised, &mut out),
+                Thing::Entry(entry) => _ = policy.entry(*offset as u64, entry, &mut out),
             }
         }
         out
