@@ -2,15 +2,14 @@
 
 use super::{Options, Task, desk::Channels};
 use crate::{
-    alert::{AlertState, Severity},
     config::{self, ChannelKind, Config, LineFormat},
-    delivery::{Content, Delivery, Outcome, Sink, system_clock},
+    delivery::{Delivery, Outcome, Sink, system_clock},
     outbox::{Channel, ChannelCounters, RetryPolicy, Sender, Store},
+    policy::system_test,
     sink::{FileSettings, FileSink, Format, Secret, StdoutSink, WebhookSettings, WebhookSink},
     status::Status,
 };
 use futures_util::future::BoxFuture;
-use serde_json::json;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -71,7 +70,8 @@ pub(super) fn spawn(
 pub async fn test(channel: &config::Channel) -> Result<String, String> {
     let name = channel.name.clone();
     let sink = self::channel(name.clone(), &channel.kind, &Options::default()).sink;
-    match sink.deliver(&test_message(&name)).await {
+    let message = system_test(&name, (system_clock())(), fastrand::u64(..));
+    match sink.deliver(&message).await {
         Outcome::Delivered => Ok(format!("{name}: the receiver took the message")),
         Outcome::Retry { after: None, reason } => Err(format!("{name}: it may work later: {reason}")),
         Outcome::Retry { after: Some(after), reason } => {
@@ -79,28 +79,6 @@ pub async fn test(channel: &config::Channel) -> Result<String, String> {
         }
         Outcome::Permanent { reason } => Err(format!("{name}: the receiver refuses the message: {reason}")),
         Outcome::Broken { reason } => Err(format!("{name}: the channel is of no use as it is: {reason}")),
-    }
-}
-
-fn test_message(channel: &str) -> Delivery {
-    let id: String = (0..4).map(|_| format!("{:016x}", fastrand::u64(..))).collect();
-    let at_ms = (system_clock())();
-    let text = format!("This is a test of tradehook's channel {channel}: nothing has happened.");
-    let body =
-        json!({ "type": "system.test", "version": 1, "notification_id": id, "at_ms": at_ms, "text": text });
-    Delivery {
-        channel: channel.to_owned(),
-        lane: format!("{channel}/test"),
-        episode_id: id.clone(),
-        notification_id: id,
-        content: Content::Alert,
-        at_ms,
-        severity: Severity::Info,
-        state: AlertState::Event,
-        rule: "test".to_owned(),
-        key: String::new(),
-        text,
-        body: body.to_string(),
     }
 }
 
