@@ -8,6 +8,7 @@
 mod band;
 mod clock;
 mod expected;
+mod general;
 mod level;
 mod log;
 mod market;
@@ -16,10 +17,14 @@ mod quoted;
 mod slot;
 mod state;
 mod tally;
+mod view;
 mod watches;
 mod window;
+mod world;
 
 pub(crate) use band::Band;
+pub(crate) use view::{Needs, Span, Sum, Total, View};
+pub(crate) use world::World;
 
 use crate::rule::{Config, Rule};
 use expected::Expected;
@@ -44,6 +49,7 @@ pub(crate) struct Engine {
     /// By market number: when a tick changes something.
     deadlines: Vec<i64>,
     expected: Expected,
+    world: World,
     said: Vec<(u32, Alert)>,
 }
 
@@ -57,6 +63,7 @@ impl Engine {
             idle_ms: i64::MIN,
             markets: Vec::new(),
             deadlines: Vec::new(),
+            world: World::default(),
             said: Vec::new(),
         }
     }
@@ -74,7 +81,12 @@ impl Engine {
         if !market.watched {
             return;
         }
-        let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+        let mut desk = Desk {
+            rules: &self.rules,
+            world: &self.world,
+            lateness_ms: self.lateness_ms,
+            said: &mut self.said,
+        };
         market.trade(trade, self.idle_ms, &mut desk);
         if let Some(deadline) = self.deadlines.get_mut(number) {
             *deadline = STALE;
@@ -110,20 +122,30 @@ impl Engine {
             }
             let Some(market) = place.as_mut().filter(|market| market.watched) else { continue };
             if *deadline == STALE {
-                *deadline = market.deadline();
+                *deadline = market.deadline(&self.rules, &self.world);
                 if self.idle_ms < *deadline {
                     continue;
                 }
             }
             let from = self.said.len();
-            let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+            let mut desk = Desk {
+                rules: &self.rules,
+                world: &self.world,
+                lateness_ms: self.lateness_ms,
+                said: &mut self.said,
+            };
             market.tick(self.idle_ms, &mut desk);
-            *deadline = market.deadline();
+            *deadline = market.deadline(&self.rules, &self.world);
             if let Some(fresh) = self.said.get_mut(from..) {
                 fresh.sort_by_key(|(rule, _)| *rule);
             }
         }
-        let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+        let mut desk = Desk {
+            rules: &self.rules,
+            world: &self.world,
+            lateness_ms: self.lateness_ms,
+            said: &mut self.said,
+        };
         self.expected.tick(self.idle_ms, &mut desk);
         for (_, alert) in self.said.drain(..) {
             out.alert(alert);

@@ -10,12 +10,15 @@
 //!
 //! Keeps: [numbers-survive] [bounded] [guest-text-is-data]
 
+mod bounds;
+mod condition;
 mod config;
 mod engine;
 mod fixed;
 mod kinds;
 mod rule;
 mod say;
+mod signal;
 
 use engine::Engine;
 use tradehook_sdk::{ConfigFault, Gap, Manifest, Out, Plugin, Setup, Tick, Trade};
