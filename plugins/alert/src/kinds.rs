@@ -6,10 +6,14 @@
 mod change;
 mod cross;
 mod large_trade;
+mod moved;
 mod price;
+mod priced;
+mod quiet;
 mod silence;
 mod spread;
 mod trade_rate;
+mod traded;
 mod volume;
 
 pub(crate) use change::{Calm, Change, Reference, Threshold, Warmup};
@@ -19,7 +23,7 @@ pub(crate) use price::Price;
 pub(crate) use silence::Silence;
 pub(crate) use volume::{Measure, Volume};
 
-use crate::bounds::Unit;
+use crate::bounds::{Bounds, Unit};
 use crate::condition;
 use crate::config::{Around, Faults, Reader};
 use crate::engine::Needs;
@@ -162,6 +166,10 @@ macro_rules! instants {
 }
 
 measured! {
+    "price" => priced::Priced;
+    "change" => moved::Moved;
+    "volume" => traded::Traded;
+    "silence" => quiet::Quiet;
     "trade_rate" => trade_rate::TradeRate;
     "spread" => spread::Spread;
 }
@@ -171,14 +179,33 @@ instants! {
     "large_trade" => large_trade::LargeTrade, "kind `volume` with `above` over a window holds, lingers and clears";
 }
 
+/// The kinds whose thresholds have names of their own.
+pub(crate) fn has_own_bounds(kind: &str) -> bool {
+    matches!(kind, "change" | "silence")
+}
+
+/// The thresholds of a level.
+pub(crate) fn read_bounds(when: &mut Reader<'_>, what: &Measured) -> Option<Bounds> {
+    match what {
+        Measured::Moved(moved) => moved::bounds(when, moved),
+        Measured::Quiet(quiet) => quiet::bounds(when, quiet),
+        _ => Bounds::read(when, what.unit()),
+    }
+}
+
 /// Whether a kind happens at an instant.
 pub(crate) fn is_instant(kind: &str) -> bool {
     edge_hint(kind).is_some()
 }
 
-/// Whether a kind, as a whole rule, is one for the general evaluator.
-fn is_general(kind: &str) -> bool {
-    BUILT.contains(&kind) && !PLAIN.contains(&kind)
+/// Whether a whole rule is one for the general evaluator.
+fn is_general(kind: &str, value: &Value) -> bool {
+    let has = |keys: &[&str]| keys.iter().any(|key| value.get(key).is_some());
+    match kind {
+        "volume" => has(&["severities", "below", "inside", "outside"]),
+        "price" | "change" | "silence" => has(&["severities"]),
+        _ => BUILT.contains(&kind) && !PLAIN.contains(&kind),
+    }
 }
 
 /// The kinds that have a way of their own when they are a whole rule.
@@ -196,7 +223,7 @@ pub(crate) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut F
             "only kinds price, cross and change look at another source",
         );
     }
-    if is_general(kind) {
+    if is_general(kind, value) {
         return condition::read(value, path, around, faults).map(When::General);
     }
     match kind {
@@ -210,7 +237,7 @@ pub(crate) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut F
 }
 
 /// The kinds that look at a `source`.
-const SOURCED: &[&str] = &["price", "cross", "change"];
+const SOURCED: &[&str] = &["price", "cross", "change", "all", "any", "not", "sequence"];
 
 /// The kind of a condition, if it is one that can be used; if not, that is noted.
 pub(crate) fn kind_of<'a>(value: &'a Value, path: &str, faults: &mut Faults) -> Option<&'a str> {

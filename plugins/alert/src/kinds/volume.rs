@@ -32,14 +32,17 @@ pub(crate) enum Measure {
     Count,
 }
 
+/// The words for `measure`.
+pub(super) const MEASURES: &[(&str, Measure)] =
+    &[("notional", Measure::Notional), ("volume", Measure::Volume), ("count", Measure::Count)];
+
 /// The words for `side`.
 pub(super) const SIDES: &[(&str, Taker)] = &[("buy", Taker::Buy), ("sell", Taker::Sell)];
 
 pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<Volume> {
     let keys = &["kind", "measure", "side", "window", "warmup", "above", "clear"];
     let mut when = Reader::new(value, path, keys, faults)?;
-    let measures = &[("notional", Measure::Notional), ("volume", Measure::Volume), ("count", Measure::Count)];
-    let measure = when.choice("measure", measures).unwrap_or_default();
+    let measure = when.choice("measure", MEASURES).unwrap_or_default();
     let side = when.choice("side", SIDES);
     let warmup = when.choice("warmup", WARMUPS).unwrap_or_default();
     let window_ms = when.span("window", MAX_WINDOW_DAYS);
