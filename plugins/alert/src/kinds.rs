@@ -5,8 +5,11 @@
 
 mod change;
 mod cross;
+mod health;
 mod large_trade;
+mod market_event;
 mod moved;
+mod premium;
 mod price;
 mod priced;
 mod quiet;
@@ -18,6 +21,7 @@ mod volume;
 
 pub(crate) use change::{Calm, Change, Reference, Threshold, Warmup};
 pub(crate) use cross::{Cross, Crossed, Grid, GridMemory, Line, LineMemory, Lines, share_of};
+pub(crate) use health::Health;
 pub(crate) use large_trade::{Caught, Fill, Large, LargeTrade, Sweep, URGENCIES, Urgency, tier};
 pub(crate) use price::Price;
 pub(crate) use silence::Silence;
@@ -43,6 +47,11 @@ const BUILT: &[&str] = &[
     "silence",
     "trade_rate",
     "spread",
+    "premium",
+    "health",
+    "market_event",
+    "sequence",
+    "frequency",
     "all",
     "any",
     "not",
@@ -58,13 +67,8 @@ const PLANNED: &[&str] = &[
     "cvd",
     "vwap",
     "volatility",
-    "premium",
-    "market_event",
-    "sequence",
-    "frequency",
     "expr",
     "plugin",
-    "health",
 ];
 
 /// The longest window: 86,400 panes of one second per market at worst.
@@ -160,7 +164,11 @@ macro_rules! instants {
 
         /// For a kind that fires at an instant: which kind has truth over time instead.
         pub(crate) fn edge_hint(kind: &str) -> Option<&'static str> {
-            match kind { $($word => Some($hint),)* _ => None }
+            match kind {
+                $($word => Some($hint),)*
+                "sequence" => Some("kind `frequency` of the sequence holds, lingers and clears"),
+                _ => None,
+            }
         }
     };
 }
@@ -170,6 +178,9 @@ measured! {
     "change" => moved::Moved;
     "volume" => traded::Traded;
     "silence" => quiet::Quiet;
+    "premium" => premium::Premium;
+    "health" => health::Health;
+    "market_event" => market_event::MarketEvent;
     "trade_rate" => trade_rate::TradeRate;
     "spread" => spread::Spread;
 }
@@ -181,7 +192,7 @@ instants! {
 
 /// The kinds whose thresholds have names of their own.
 pub(crate) fn has_own_bounds(kind: &str) -> bool {
-    matches!(kind, "change" | "silence")
+    matches!(kind, "change" | "silence" | "market_event")
 }
 
 /// The thresholds of a level.
@@ -189,6 +200,8 @@ pub(crate) fn read_bounds(when: &mut Reader<'_>, what: &Measured) -> Option<Boun
     match what {
         Measured::Moved(moved) => moved::bounds(when, moved),
         Measured::Quiet(quiet) => quiet::bounds(when, quiet),
+        Measured::Health(health) => health::bounds(when, health),
+        Measured::MarketEvent(event) => market_event::bounds(event),
         _ => Bounds::read(when, what.unit()),
     }
 }
