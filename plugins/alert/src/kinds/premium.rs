@@ -160,7 +160,8 @@ impl Signal for Spread {
 
     fn clock(&self, view: &View<'_>) -> i64 {
         let heard = self.what.legs().filter_map(|code| view.world.legs.get(code)).map(|leg| leg.at_ms);
-        heard.max().map_or(view.now_ms, |at_ms| at_ms.max(view.now_ms))
+        let told = self.what.fact().and_then(|name| view.world.fact(name, "")).map(|fact| fact.at_ms);
+        heard.chain(told).max().map_or(view.now_ms, |at_ms| at_ms.max(view.now_ms))
     }
 
     fn due(&self, view: &View<'_>) -> i64 {
