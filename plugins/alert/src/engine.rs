@@ -9,6 +9,7 @@ mod band;
 mod clock;
 mod expected;
 mod general;
+mod inspect;
 mod legs;
 mod level;
 mod log;

@@ -17,7 +17,7 @@ use super::view::{Needs, View};
 use crate::bounds::Reading;
 use crate::condition::{Condition, Counted};
 use crate::kinds::{Fill, Instant, Measured};
-use crate::rule::{Rule, When};
+use crate::rule::{Rule, Timing, When};
 use crate::say::Scene;
 use crate::signal::{Edge, Happening, Signal, pack};
 use std::collections::BTreeMap;
@@ -91,7 +91,13 @@ impl General {
 
     /// An instance of a rule.
     pub(crate) fn add(&mut self, index: u32, rule: &Rule, needs: &mut Needs<'_>) {
-        let When::General(condition) = &rule.when else { return };
+        if let When::General(condition) = &rule.when {
+            self.put(index, condition, rule.timing, needs);
+        }
+    }
+
+    /// The same for a condition.
+    pub(crate) fn put(&mut self, index: u32, condition: &Condition, timing: Timing, needs: &mut Needs<'_>) {
         let root = self.node(condition, needs);
         let mut joint = Vec::new();
         condition.leaves(&mut |leaf| match leaf {
@@ -110,7 +116,7 @@ impl General {
         self.counts_rules |= !condition.counted_rules().is_empty();
         let depth = crate::condition::depth(needs.rules, condition, 0);
         self.restless = true;
-        let level = Level::new(index, rule.timing);
+        let level = Level::new(index, timing);
         let place = self.instances.partition_point(|instance| instance.depth <= depth);
         self.instances.insert(place, Instance { level, root, told: 0, joint, depth });
     }
