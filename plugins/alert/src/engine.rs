@@ -20,6 +20,7 @@ mod watches;
 mod window;
 
 pub(crate) use band::Band;
+pub(crate) use slot::RAW_WINDOW_MS;
 
 use crate::rule::{Config, Rule};
 use expected::Expected;

@@ -14,6 +14,7 @@ mod config;
 mod engine;
 mod fixed;
 mod kinds;
+mod maths;
 mod rule;
 mod say;
 
