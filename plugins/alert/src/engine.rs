@@ -8,6 +8,7 @@
 mod band;
 mod clock;
 mod expected;
+mod general;
 mod level;
 mod log;
 mod market;
@@ -16,11 +17,15 @@ mod quoted;
 mod slot;
 mod state;
 mod tally;
+mod view;
 mod watches;
 mod window;
+mod world;
 
 pub(crate) use band::Band;
 pub(crate) use slot::RAW_WINDOW_MS;
+pub(crate) use view::{Needs, Span, Sum, Total, View};
+pub(crate) use world::World;
 
 use crate::rule::{Config, Rule};
 use expected::Expected;
@@ -45,6 +50,7 @@ pub(crate) struct Engine {
     /// By market number: when a tick changes something.
     deadlines: Vec<i64>,
     expected: Expected,
+    world: World,
     said: Vec<(u32, Alert)>,
 }
 
@@ -58,6 +64,7 @@ impl Engine {
             idle_ms: i64::MIN,
             markets: Vec::new(),
             deadlines: Vec::new(),
+            world: World::default(),
             said: Vec::new(),
         }
     }
@@ -75,7 +82,12 @@ impl Engine {
         if !market.watched {
             return;
         }
-        let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+        let mut desk = Desk {
+            rules: &self.rules,
+            world: &self.world,
+            lateness_ms: self.lateness_ms,
+            said: &mut self.said,
+        };
         market.trade(trade, self.idle_ms, &mut desk);
         if let Some(deadline) = self.deadlines.get_mut(number) {
             *deadline = STALE;
@@ -111,20 +123,30 @@ impl Engine {
             }
             let Some(market) = place.as_mut().filter(|market| market.watched) else { continue };
             if *deadline == STALE {
-                *deadline = market.deadline();
+                *deadline = market.deadline(&self.rules, &self.world);
                 if self.idle_ms < *deadline {
                     continue;
                 }
             }
             let from = self.said.len();
-            let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+            let mut desk = Desk {
+                rules: &self.rules,
+                world: &self.world,
+                lateness_ms: self.lateness_ms,
+                said: &mut self.said,
+            };
             market.tick(self.idle_ms, &mut desk);
-            *deadline = market.deadline();
+            *deadline = market.deadline(&self.rules, &self.world);
             if let Some(fresh) = self.said.get_mut(from..) {
                 fresh.sort_by_key(|(rule, _)| *rule);
             }
         }
-        let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+        let mut desk = Desk {
+            rules: &self.rules,
+            world: &self.world,
+            lateness_ms: self.lateness_ms,
+            said: &mut self.said,
+        };
         self.expected.tick(self.idle_ms, &mut desk);
         for (_, alert) in self.said.drain(..) {
             out.alert(alert);
@@ -156,6 +178,17 @@ impl Engine {
         self.said.sort_by_key(|(rule, _)| *rule);
         for (_, alert) in self.said.drain(..) {
             out.alert(alert);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Engine {
+    /// What the signals of a market said last, in the order of the rules that asked first.
+    pub(crate) fn values(&self, market: usize) -> &[Option<crate::bounds::Reading>] {
+        match self.markets.get(market) {
+            Some(Some(market)) => market.watches.general.values(),
+            _ => &[],
         }
     }
 }

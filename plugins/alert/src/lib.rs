@@ -10,13 +10,18 @@
 //!
 //! Keeps: [numbers-survive] [bounded] [guest-text-is-data]
 
+mod bounds;
+mod condition;
 mod config;
 mod engine;
 mod fixed;
 mod kinds;
 mod maths;
+#[cfg(test)]
+mod naive;
 mod rule;
 mod say;
+mod signal;
 
 use engine::Engine;
 use tradehook_sdk::{ConfigFault, Gap, Manifest, Out, Plugin, Setup, Tick, Trade};

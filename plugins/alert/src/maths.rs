@@ -14,7 +14,7 @@ mod pulse;
 mod since;
 mod spike;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub(crate) use bars::Bars;
 pub(crate) use buckets::Buckets;

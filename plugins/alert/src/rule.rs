@@ -3,6 +3,7 @@
 //! A rule's encoding is its identity: state in a snapshot belongs to the rule whose encoding it
 //! carries, so a changed condition starts fresh and an unchanged one goes on.
 
+use crate::condition::Condition;
 use crate::kinds::{Change, Cross, LargeTrade, Price, Silence, Volume};
 use serde::Serialize;
 
@@ -65,6 +66,8 @@ pub(crate) enum When {
     LargeTrade(LargeTrade),
     Volume(Volume),
     Silence(Silence),
+    /// Anything that the general evaluator looks at.
+    General(Condition),
 }
 
 /// Which price of a trade a rule looks at.
@@ -119,6 +122,7 @@ impl When {
             Self::LargeTrade(_) => "large_trade",
             Self::Volume(_) => "volume",
             Self::Silence(_) => "silence",
+            Self::General(condition) => condition.kind(),
         }
     }
 }

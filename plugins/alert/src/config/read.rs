@@ -84,6 +84,36 @@ impl<'a> Reader<'a> {
         self.faults.push(path, message, help);
     }
 
+    /// Where the object stands.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Milliseconds at `place` below the object, which need not be a key of it.
+    pub(crate) fn duration_of(&mut self, place: &str, value: &Value) -> Option<i64> {
+        self.noted(place, units::duration(value))
+    }
+
+    /// A count from nought, likewise.
+    pub(crate) fn count_of(&mut self, place: &str, value: &Value) -> Option<u32> {
+        self.noted(place, units::count_from_nought(value))
+    }
+
+    /// An amount, likewise.
+    pub(crate) fn money_of(&mut self, place: &str, value: &Value) -> Option<Decimal> {
+        self.noted(place, units::money(value))
+    }
+
+    fn noted<T>(&mut self, place: &str, read: Result<T, units::Bad>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(bad) => {
+                self.fault(place, bad.message, bad.help);
+                None
+            }
+        }
+    }
+
     fn with<T>(&mut self, key: &str, read: impl FnOnce(&'a Value) -> Result<T, units::Bad>) -> Option<T> {
         match read(self.map.get(key)?) {
             Ok(value) => Some(value),

@@ -81,6 +81,11 @@ impl Level {
         }
     }
 
+    /// Whether an alert of it is open.
+    pub(crate) fn is_firing(&self) -> bool {
+        matches!(self.memory.phase, Phase::Firing | Phase::Lingering { .. })
+    }
+
     /// Whether every trade matters, even one that leaves the truth as it is.
     pub(crate) fn counting(&self) -> bool {
         self.timing.hold_trades > 0 && matches!(self.memory.phase, Phase::Pending { .. })

@@ -7,6 +7,8 @@
 //!
 //! Keeps: [bounded]
 
+mod ask;
+
 use super::level::NEVER;
 use super::slot::{Amounts, Slot};
 use super::tally::{Extremes, Tally};
@@ -29,15 +31,15 @@ const TIDY: u64 = 1024;
 pub(crate) struct Log<S> {
     pub(crate) slots: VecDeque<S>,
     /// The number of the first slot.
-    base: u64,
+    pub(super) base: u64,
     pub(crate) windows: Vec<Window>,
     /// Up to here, slots may be missing.
     pub(crate) trimmed_to: i64,
-    tallies: Vec<Tally>,
+    pub(super) tallies: Vec<Tally>,
     /// Of the last prices of all slots but the newest.
     extremes: Extremes,
     /// The newest slot with a trade whose amounts are in no total.
-    untold: Option<u64>,
+    pub(super) untold: Option<u64>,
     /// The newest slot's last price at scale 8.
     newest: Option<i64>,
     /// Prices at scale 8 between which no window changes, and until when.
@@ -91,25 +93,13 @@ impl<S> Default for Log<S> {
 impl<S: Slot> Log<S> {
     /// A rule asks about the window of this span.
     pub(crate) fn add(&mut self, span_ms: i64, index: u32, rule: &Rule) {
-        let place = match self.windows.iter().position(|w| w.span_ms == span_ms) {
-            Some(place) => place,
-            None => {
-                self.windows.push(Window::new(span_ms));
-                self.windows.len() - 1
-            }
-        };
+        let place = self.need(span_ms);
         let sum = match &rule.when {
             When::Volume(volume) => Some((volume.measure, volume.side)),
             When::Silence(_) => Some((Measure::Count, None)),
             _ => None,
         };
-        let tally = sum.map_or(0, |(measure, side)| {
-            let same = |tally: &Tally| tally.measure == measure && tally.side == side;
-            self.tallies.iter().position(same).unwrap_or_else(|| {
-                self.tallies.push(Tally::new(measure, side));
-                self.tallies.len() - 1
-            })
-        });
+        let tally = sum.map_or(0, |(measure, side)| self.need_tally(measure, side));
         if let Some(window) = self.windows.get_mut(place) {
             window.add(index, rule, tally);
         }

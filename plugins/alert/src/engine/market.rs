@@ -2,6 +2,7 @@
 
 use super::clock::{Clock, Order};
 use super::watches::Watches;
+use super::world::World;
 use crate::kinds::Fill;
 use crate::rule::Rule;
 use crate::say::Scene;
@@ -22,6 +23,7 @@ pub(crate) struct Market {
 /// What the engine lends a market while it works.
 pub(crate) struct Desk<'a> {
     pub(crate) rules: &'a [Rule],
+    pub(crate) world: &'a World,
     pub(crate) lateness_ms: i64,
     pub(crate) said: &'a mut Vec<(u32, Alert)>,
 }
@@ -33,7 +35,7 @@ impl Market {
         let mut watched = false;
         for (index, rule) in (0u32..).zip(rules).filter(|(_, rule)| rule.covers(code)) {
             watched = true;
-            watches.add(index, rule);
+            watches.add(index, rule, code);
         }
         Self { code: code.to_owned(), watched, clock: Clock::START, prev_close: None, watches }
     }
@@ -68,6 +70,7 @@ impl Market {
         let latest = self.clock.latest.map_or(fill.price, |latest| latest.price);
         let mut scene = Scene {
             rules: desk.rules,
+            world: desk.world,
             code: &self.code,
             now_ms: self.clock.now_ms,
             price: Some(latest),
@@ -89,6 +92,7 @@ impl Market {
         let Some(latest) = self.clock.latest else { return };
         let mut scene = Scene {
             rules: desk.rules,
+            world: desk.world,
             code: &self.code,
             now_ms: self.clock.now_ms,
             price: Some(latest.price),
@@ -105,6 +109,7 @@ impl Market {
         self.clock.now_ms = self.clock.now_ms.max(idle_ms);
         let mut scene = Scene {
             rules: desk.rules,
+            world: desk.world,
             code: &self.code,
             now_ms: self.clock.now_ms,
             price: None,
@@ -117,8 +122,8 @@ impl Market {
     }
 
     /// The first clock at which a tick changes something.
-    pub(crate) fn deadline(&self) -> i64 {
-        self.watches.deadline(&self.clock)
+    pub(crate) fn deadline(&self, rules: &[Rule], world: &World) -> i64 {
+        self.watches.deadline(&self.clock, self.prev_close, rules, world)
     }
 
     /// Trades of this stretch may be missing.

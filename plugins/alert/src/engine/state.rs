@@ -7,12 +7,15 @@
 use super::Engine;
 use super::clock::Latest;
 use super::expected::{self, Expected};
+use super::general;
 use super::level::{self, Level};
 use super::log::Log;
 use super::market::Market;
 use super::prices::Watch;
 use super::quoted::Quoted;
 use super::slot::{Pane, Single, Slot};
+use super::watches::Watches;
+use super::world::World;
 use crate::fixed::Kept;
 use crate::kinds::{GridMemory, LineMemory, Sweep};
 use crate::rule::{Rule, Source};
@@ -32,6 +35,30 @@ struct State {
 struct Tail {
     expected: expected::Saved,
     quoted: Vec<QuotedState>,
+}
+
+/// What follows the tail, likewise.
+#[derive(Default, Serialize, Deserialize)]
+struct Beyond {
+    world: World,
+    generals: Vec<GeneralState>,
+}
+
+/// The same to be written.
+#[derive(Serialize)]
+struct BeyondRef<'a> {
+    world: &'a World,
+    generals: Vec<GeneralState>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GeneralState {
+    market: u32,
+    quotes: (Option<Kept>, Option<Kept>),
+    /// Of signals and edges, by what they are.
+    states: Vec<(Vec<u8>, Vec<u8>)>,
+    /// By rule: its level, where it stood when it was told, its parts.
+    rules: Vec<(u32, level::Memory, u8, Vec<general::Memory>)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,15 +143,25 @@ impl Engine {
         };
         let quoted = (0u32..).zip(&self.markets).filter_map(|(n, market)| Some((n, market.as_ref()?)));
         let quoted = quoted.flat_map(|(number, market)| save_quoted(number, market));
+        let generals = (0u32..).zip(&self.markets).filter_map(|(number, market)| {
+            let market = market.as_ref().filter(|market| !market.watches.general.is_empty())?;
+            Some(save_general(number, market))
+        });
+        let beyond = BeyondRef { world: &self.world, generals: generals.collect() };
         let tail = Tail { expected: self.expected.save(), quoted: quoted.collect() };
-        postcard::to_allocvec(&(state, tail)).unwrap_or_default()
+        postcard::to_allocvec(&(state, tail, beyond)).unwrap_or_default()
     }
 
     pub(crate) fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
         let bad = |error| format!("the snapshot cannot be read: {error}");
         let (state, rest) = postcard::take_from_bytes::<State>(bytes).map_err(bad)?;
-        let tail: Tail =
-            if rest.is_empty() { Tail::default() } else { postcard::from_bytes(rest).map_err(bad)? };
+        let (tail, rest) = if rest.is_empty() {
+            (Tail::default(), rest)
+        } else {
+            postcard::take_from_bytes::<Tail>(rest).map_err(bad)?
+        };
+        let beyond: Beyond =
+            if rest.is_empty() { Beyond::default() } else { postcard::from_bytes(rest).map_err(bad)? };
         let own: BTreeMap<Vec<u8>, u32> =
             (0u32..).zip(&self.rules).map(|(index, rule)| (rule.identity(), index)).collect();
         let known: Vec<Option<u32>> = state.rules.iter().map(|rule| own.get(rule).copied()).collect();
@@ -143,6 +180,12 @@ impl Engine {
         for saved in tail.quoted {
             if let Some(Some(market)) = self.markets.get_mut(saved.market as usize) {
                 load_quoted(market, saved);
+            }
+        }
+        self.world = beyond.world;
+        for saved in beyond.generals {
+            if let Some(Some(market)) = self.markets.get_mut(saved.market as usize) {
+                load_general(market, saved, &now);
             }
         }
         let met = |code: &str| self.markets.iter().flatten().any(|market| market.code == code);
@@ -184,6 +227,34 @@ fn save_market(number: u32, market: &Market) -> MarketState {
         sweeps: market.watches.large.sweeps(),
         swept: market.watches.large.fired(),
         memories,
+    }
+}
+
+fn save_general(number: u32, market: &Market) -> GeneralState {
+    let Watches { general, quotes: (bid, ask), .. } = &market.watches;
+    let rules = general.instances.iter().map(|instance| {
+        let mut parts = Vec::new();
+        instance.root.memories(&mut parts);
+        (instance.level.rule, instance.level.memory, instance.told, parts)
+    });
+    GeneralState {
+        market: number,
+        quotes: (bid.map(Kept), ask.map(Kept)),
+        states: general.states(),
+        rules: rules.collect(),
+    }
+}
+
+fn load_general(market: &mut Market, saved: GeneralState, now: &dyn Fn(u32) -> Option<u32>) {
+    let Watches { general, quotes, .. } = &mut market.watches;
+    *quotes = (saved.quotes.0.map(|Kept(bid)| bid), saved.quotes.1.map(|Kept(ask)| ask));
+    general.set_states(saved.states);
+    for (old, memory, told, parts) in saved.rules {
+        let Some(rule) = now(old) else { continue };
+        for instance in general.instances.iter_mut().filter(|instance| instance.level.rule == rule) {
+            (instance.level.memory, instance.told) = (memory, told);
+            instance.root.remember(&mut parts.iter().copied());
+        }
     }
 }
 

@@ -4,11 +4,14 @@
 //! trades, the clock) or adds one.
 
 use super::clock::Clock;
+use super::general::General;
 use super::level::{Level, NEVER};
 use super::log::{Log, Now};
 use super::prices::Prices;
 use super::quoted::Quoted;
 use super::slot::{Pane, RAW_WINDOW_MS, Single};
+use super::view::{Needs, View};
+use super::world::World;
 use crate::fixed::{approx, quick};
 use crate::kinds::{Caught, Fill, Large, Silence};
 use crate::rule::{Rule, Source, When};
@@ -48,6 +51,9 @@ pub(crate) struct Watches {
     pub(crate) quoted: Vec<Quoted>,
     pub(crate) large: Large,
     pub(crate) quiets: Vec<Quiet>,
+    pub(crate) general: General,
+    /// What the latest trade in order carried.
+    pub(crate) quotes: (Option<Decimal>, Option<Decimal>),
     /// Whether every silence is at rest.
     quiets_rest: bool,
     caught: Vec<Caught>,
@@ -64,7 +70,11 @@ fn place(source: Source) -> usize {
 
 impl Watches {
     /// An instance of a rule.
-    pub(crate) fn add(&mut self, index: u32, rule: &Rule) {
+    pub(crate) fn add(&mut self, index: u32, rule: &Rule, code: &str) {
+        if let When::General(_) = &rule.when {
+            let mut needs = Needs { raw: &mut self.raw, panes: &mut self.panes, code };
+            return self.general.add(index, rule, &mut needs);
+        }
         let span = match &rule.when {
             When::Change(change) => change.window_ms(),
             When::Volume(volume) => Some(volume.window_ms),
@@ -94,7 +104,7 @@ impl Watches {
                 return self.quiets.push(Quiet { level, for_ms, from_start });
             }
             When::Change(change) => change.source,
-            When::Volume(_) => Source::Last,
+            When::Volume(_) | When::General(_) => Source::Last,
         };
         if let Some(prices) = self.prices.get_mut(place(source)) {
             prices.add(index, rule);
@@ -133,6 +143,10 @@ impl Watches {
         for quoted in &mut self.quoted {
             stirred |= quoted.trade(trade, fill, now_ms);
         }
+        if !self.general.is_empty() {
+            self.quotes = (trade.best_bid, trade.best_ask);
+            stirred = true;
+        }
         stirred |= self.raw.trade(fill, near, now_ms);
         stirred | self.panes.trade(fill, near, now_ms)
     }
@@ -148,6 +162,22 @@ impl Watches {
         if !self.quiets_rest {
             self.look_at_silence(clock, scene);
         }
+        self.look_at_general(clock, scene, |general, view, scene| general.traded(fill, view, scene));
+    }
+
+    fn look_at_general(
+        &mut self,
+        clock: &Clock,
+        scene: &mut Scene<'_>,
+        look: impl FnOnce(&mut General, &View<'_>, &mut Scene<'_>),
+    ) {
+        if self.general.is_empty() {
+            return;
+        }
+        self.raw.settle(clock.now_ms);
+        self.panes.settle(clock.now_ms);
+        let view = view(clock, self.quotes, (&self.raw, &self.panes), scene.prev_close, scene.world);
+        look(&mut self.general, &view, scene);
     }
 
     /// A late trade: it counts in windows and moves nothing else.
@@ -162,6 +192,7 @@ impl Watches {
         }
         self.quoted.iter_mut().for_each(|quoted| quoted.late(trade, fill, clock.cover_from, scene));
         self.look_at_silence(clock, scene);
+        self.look_at_general(clock, scene, |general, view, scene| general.late(fill, view, scene));
     }
 
     /// The clock moved without a trade.
@@ -172,6 +203,7 @@ impl Watches {
         self.panes.tick(now, scene);
         self.quoted.iter_mut().for_each(|quoted| quoted.tick(clock.cover_from, scene));
         self.look_at_silence(clock, scene);
+        self.look_at_general(clock, scene, General::tick);
     }
 
     fn look_at_silence(&mut self, clock: &Clock, scene: &mut Scene<'_>) {
@@ -202,8 +234,18 @@ impl Watches {
     }
 
     /// The first clock at which a tick changes something.
-    pub(crate) fn deadline(&self, clock: &Clock) -> i64 {
+    pub(crate) fn deadline(
+        &self,
+        clock: &Clock,
+        prev_close: Option<Decimal>,
+        rules: &[Rule],
+        world: &World,
+    ) -> i64 {
         let mut due = self.raw.due().min(self.panes.due());
+        if !self.general.is_empty() {
+            let view = view(clock, self.quotes, (&self.raw, &self.panes), prev_close, world);
+            due = due.min(self.general.due(rules, &view));
+        }
         for prices in self.prices.iter().filter(|prices| !prices.is_empty()) {
             due = due.min(prices.due());
         }
@@ -218,6 +260,29 @@ impl Watches {
         self.panes.freeze(from_ms, to_ms);
         self.quoted.iter_mut().for_each(|quoted| quoted.freeze(from_ms, to_ms));
         self.quiets.iter_mut().for_each(|quiet| quiet.level.freeze(from_ms, to_ms));
+        self.general.gap(from_ms, to_ms);
+    }
+}
+
+/// What signals see.
+fn view<'a>(
+    clock: &Clock,
+    (bid, ask): (Option<Decimal>, Option<Decimal>),
+    (raw, panes): (&'a Log<Single>, &'a Log<Pane>),
+    prev_close: Option<Decimal>,
+    world: &'a World,
+) -> View<'a> {
+    View {
+        now_ms: clock.now_ms,
+        latest: clock.latest,
+        cover_from: clock.cover_from,
+        quiet_since: clock.quiet_since,
+        prev_close,
+        bid,
+        ask,
+        world,
+        raw,
+        panes,
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::stretch::{Birth, DAY_MS};
 use super::{Fill, MAX_WINDOW_DAYS};
-use crate::config::Reader;
+use crate::config::{Around, Reader};
 use crate::engine::{Needs, View};
 use crate::fixed::{exact, wide};
 use crate::maths::{self, Bars, Peaks};
@@ -26,14 +26,14 @@ const MAX_BARS: i64 = 50_000;
 pub(crate) struct Breakout {
     window_ms: i64,
     high: bool,
-    /// Of bars of this size; of trades if there is none.
-    bar_ms: Option<i64>,
+    /// Of bars of this size, which wait so long for late trades; of trades if there is none.
+    bars: Option<(i64, i64)>,
 }
 
 /// Its keys.
 pub(super) const KEYS: &[&str] = &["window", "side", "basis"];
 
-pub(super) fn read(when: &mut Reader<'_>) -> Option<Breakout> {
+pub(super) fn read_instant(when: &mut Reader<'_>, around: Around<'_>) -> Option<Breakout> {
     if !when.has("side") {
         when.fault("", "`side` is missing", "\"high\" for a new high, \"low\" for a new low");
     }
@@ -49,7 +49,7 @@ pub(super) fn read(when: &mut Reader<'_>) -> Option<Breakout> {
         when.fault("window", format!("no window of bars of {}", span(bar_ms)), help);
         return None;
     }
-    Some(Breakout { window_ms, high: high?, bar_ms })
+    Some(Breakout { window_ms, high: high?, bars: bar_ms.map(|bar_ms| (bar_ms, around.lateness_ms)) })
 }
 
 /// `None` when it is wrong.
@@ -73,9 +73,9 @@ fn basis(when: &mut Reader<'_>) -> Option<Option<i64>> {
 }
 
 impl Breakout {
-    pub(super) fn build(&self, needs: &mut Needs<'_>) -> Box<dyn Edge> {
-        let past = match self.bar_ms {
-            Some(size) => Past::Bars(Bars::new(size, needs.lateness_ms)),
+    pub(super) fn build(&self, _needs: &mut Needs<'_>) -> Box<dyn Edge> {
+        let past = match self.bars {
+            Some((bar_ms, lateness_ms)) => Past::Bars(Bars::new(bar_ms, lateness_ms)),
             None => Past::Trades(Peaks::default()),
         };
         Box::new(Record { what: self.clone(), past, birth: Birth::default() })
@@ -83,7 +83,7 @@ impl Breakout {
 
     pub(super) fn words(&self) -> String {
         let what = if self.high { "high" } else { "low" };
-        let of = self.bar_ms.map_or(String::new(), |bar_ms| format!(" of {} bars", span(bar_ms)));
+        let of = self.bars.map_or(String::new(), |(bar_ms, _)| format!(" of {} bars", span(bar_ms)));
         format!("price makes a new {what} of {}{of}", span(self.window_ms))
     }
 }
@@ -154,7 +154,7 @@ impl Edge for Record {
         };
         let (word, than, way) =
             if self.what.high { ("high", "above", "up") } else { ("low", "below", "down") };
-        let of = self.what.bar_ms.map_or(String::new(), |bar_ms| format!(" of {} bars", span(bar_ms)));
+        let of = self.what.bars.map_or(String::new(), |(bar_ms, _)| format!(" of {} bars", span(bar_ms)));
         let last = num_wide(wide(reference));
         let mut fields: Fields = vec![
             ("value", fill.price.into()),
@@ -163,7 +163,7 @@ impl Edge for Record {
             ("window_ms", self.what.window_ms.into()),
             ("direction", way.into()),
         ];
-        if let Some(bar_ms) = self.what.bar_ms {
+        if let Some((bar_ms, _)) = self.what.bars {
             fields.push(("bar_ms", bar_ms.into()));
         }
         let window = span(self.what.window_ms);
@@ -211,10 +211,8 @@ impl Edge for Record {
                 }
             }
             Past::Bars(bars) => {
-                if let Some((saved, birth)) = unpack::<(Bars, Birth)>(bytes)
-                    && saved.same_as(bars)
-                {
-                    (*bars, self.birth) = (saved, birth);
+                if let Some(saved) = unpack(bytes) {
+                    (*bars, self.birth) = saved;
                 }
             }
         }

@@ -3,8 +3,8 @@
 //! The latest trade in order is compared with the one before it: a jump over the whole range is
 //! neither.
 
-use super::price::source;
 use super::Fill;
+use super::price::source;
 use crate::config::{Around, Reader};
 use crate::engine::{Needs, View};
 use crate::fixed::Kept;
@@ -42,7 +42,7 @@ const EVENTS: &[(&str, Event)] = &[
 /// Its keys.
 pub(super) const KEYS: &[&str] = &["inside", "event", "source"];
 
-pub(super) fn read(when: &mut Reader<'_>, around: Around<'_>) -> Option<Channel> {
+pub(super) fn read_instant(when: &mut Reader<'_>, around: Around<'_>) -> Option<Channel> {
     let source = source(when, around);
     for (key, help) in [("inside", "[low, high]"), ("event", "enter, exit, exit_up or exit_down")] {
         if !when.has(key) {

@@ -5,8 +5,8 @@
 
 use super::stretch::{Stretch, Sums};
 use super::{Fill, MAX_WINDOW_DAYS, Measure, positive};
-use crate::bounds::Reading;
-use crate::config::Reader;
+use crate::bounds::{Reading, Unit};
+use crate::config::{Around, Reader};
 use crate::engine::{Needs, View};
 use crate::fixed::SUM_SCALE;
 use crate::rule::Taker;
@@ -24,13 +24,18 @@ pub(crate) struct Imbalance {
 /// The keys beside the bounds.
 pub(super) const KEYS: &[&str] = &["window", "min_notional"];
 
-pub(super) fn read(when: &mut Reader<'_>) -> Option<Imbalance> {
+pub(super) fn read(when: &mut Reader<'_>, _around: Around<'_>) -> Option<Imbalance> {
     let min_notional = when.money("min_notional");
     let min_notional = positive(when, "min_notional", min_notional);
     Some(Imbalance { window_ms: when.span("window", MAX_WINDOW_DAYS)?, min_notional })
 }
 
 impl Imbalance {
+    #[expect(clippy::unused_self, reason = "all kinds are asked alike")]
+    pub(super) fn unit(&self) -> Unit {
+        Unit::Ratio
+    }
+
     pub(super) fn build(&self, needs: &mut Needs<'_>) -> Box<dyn Signal> {
         let sides = [(Measure::Notional, Some(Taker::Buy)), (Measure::Notional, Some(Taker::Sell))];
         let sums = Sums::new(Stretch::Window { window_ms: self.window_ms }, sides, needs);

@@ -5,17 +5,54 @@
 //! were seen; one in which trades may be missing is none of them.
 
 use super::Fill;
-use crate::bounds::Reading;
+use crate::bounds::{Reading, Unit};
+use crate::config::{Around, Reader};
 use crate::engine::{Needs, View};
 use crate::maths::Gaps;
 use crate::signal::{Fields, NEVER, Signal, pack, unpack};
+use serde::Serialize;
+
+/// It has no parameters: its threshold is what it learns.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct SilenceAuto;
+
+/// Its keys.
+pub(super) const KEYS: &[&str] = &["for", "expect_from_start"];
+
+pub(super) fn read(when: &mut Reader<'_>, _around: Around<'_>) -> Option<SilenceAuto> {
+    for key in crate::bounds::BOUND_KEYS.iter().chain(&["expect_from_start"]) {
+        if when.has(key) {
+            let message = format!("`{key}` where silence is what the market's own habits say");
+            when.fault(key, message, "a duration for `for`, or leave it away");
+        }
+    }
+    Some(SilenceAuto)
+}
 
 /// Stretches before the market's habits are known; chosen.
 const LEAST: u64 = 100;
 const LEAST_MS: i64 = 1000;
 
-pub(super) fn build(_needs: &mut Needs<'_>) -> Box<dyn Signal> {
-    Box::new(Habit::default())
+impl SilenceAuto {
+    #[expect(clippy::unused_self, reason = "all kinds are asked alike")]
+    pub(super) fn unit(self) -> Unit {
+        Unit::Plain
+    }
+
+    #[expect(clippy::unused_self, reason = "all kinds are asked alike")]
+    pub(super) fn words(self) -> String {
+        "time without a trade, as a multiple of what is silence here,".to_owned()
+    }
+
+    #[expect(clippy::unused_self, reason = "all kinds are asked alike")]
+    pub(super) fn build(self, _needs: &mut Needs<'_>) -> Box<dyn Signal> {
+        Box::new(Habit::default())
+    }
+}
+
+/// How long there was no trade; a stretch that nobody saw may end ahead of the clock.
+fn quiet(view: &View<'_>) -> i64 {
+    view.now_ms.saturating_sub(view.quiet_since).max(0)
 }
 
 #[derive(Debug, Default)]
@@ -50,8 +87,7 @@ impl Signal for Habit {
     }
 
     fn value(&self, view: &View<'_>) -> Option<Reading> {
-        let quiet_ms = view.now_ms.saturating_sub(view.quiet_since);
-        Reading::ratio(i128::from(quiet_ms), i128::from(self.for_ms?))
+        Reading::ratio(i128::from(quiet(view)), i128::from(self.for_ms?))
     }
 
     fn due(&self, view: &View<'_>) -> i64 {
@@ -60,7 +96,7 @@ impl Signal for Habit {
     }
 
     fn describe(&self, view: &View<'_>, fields: &mut Fields) {
-        fields.push(("quiet_ms", view.now_ms.saturating_sub(view.quiet_since).into()));
+        fields.push(("quiet_ms", quiet(view).into()));
         if let Some(for_ms) = self.for_ms {
             fields.push(("for_ms", for_ms.into()));
         }

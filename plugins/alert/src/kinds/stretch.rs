@@ -22,9 +22,13 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Stretch {
-    Window { window_ms: i64 },
+    Window {
+        window_ms: i64,
+    },
     /// Since the anchor that comes back after so long.
-    Every { every_ms: i64 },
+    Every {
+        every_ms: i64,
+    },
     /// Since the first trade that was seen.
     Start,
 }
@@ -94,11 +98,7 @@ enum Place<const N: usize> {
 }
 
 impl<const N: usize> Sums<N> {
-    pub(super) fn new(
-        stretch: Stretch,
-        asked: [(Measure, Option<Taker>); N],
-        needs: &mut Needs<'_>,
-    ) -> Self {
+    pub(super) fn new(stretch: Stretch, asked: [(Measure, Option<Taker>); N], needs: &mut Needs<'_>) -> Self {
         let own = |every_ms| Place::Own { since: Since::new(every_ms), birth: Birth::default() };
         let place = match stretch {
             Stretch::Window { window_ms } => {
@@ -147,15 +147,10 @@ impl<const N: usize> Sums<N> {
             Place::Own { since, .. } => {
                 let (bought, sold) = since.flows()?;
                 for (value, (measure, side)) in values.iter_mut().zip(self.asked) {
-                    let part = |flow: Flow| match measure {
-                        Measure::Notional => flow.notional,
-                        Measure::Volume => flow.volume,
-                        Measure::Count => flow.count,
-                    };
                     *value = match side {
-                        Some(Taker::Buy) => part(bought),
-                        Some(Taker::Sell) => part(sold),
-                        None => part(bought).checked_add(part(sold))?,
+                        Some(Taker::Buy) => measure.of(&bought),
+                        Some(Taker::Sell) => measure.of(&sold),
+                        None => measure.of(&bought).checked_add(measure.of(&sold))?,
                     };
                 }
             }

@@ -5,8 +5,8 @@
 
 use super::stretch::{self, Stretch, Sums};
 use super::{Fill, Measure};
-use crate::bounds::Reading;
-use crate::config::Reader;
+use crate::bounds::{Reading, Unit};
+use crate::config::{Around, Reader};
 use crate::engine::{Needs, View};
 use crate::fixed::SUM_SCALE;
 use crate::rule::Taker;
@@ -23,11 +23,16 @@ pub(crate) struct TradeStrength {
 /// The keys beside the bounds.
 pub(super) const KEYS: &[&str] = &["window", "since"];
 
-pub(super) fn read(when: &mut Reader<'_>) -> Option<TradeStrength> {
+pub(super) fn read(when: &mut Reader<'_>, _around: Around<'_>) -> Option<TradeStrength> {
     stretch::read(when).map(|stretch| TradeStrength { stretch })
 }
 
 impl TradeStrength {
+    #[expect(clippy::unused_self, reason = "all kinds are asked alike")]
+    pub(super) fn unit(&self) -> Unit {
+        Unit::Plain
+    }
+
     pub(super) fn build(&self, needs: &mut Needs<'_>) -> Box<dyn Signal> {
         let sides = [(Measure::Volume, Some(Taker::Buy)), (Measure::Volume, Some(Taker::Sell))];
         Box::new(Strength(Sums::new(self.stretch, sides, needs)))

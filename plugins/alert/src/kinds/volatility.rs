@@ -6,8 +6,8 @@
 
 use super::stretch::Birth;
 use super::{Fill, MAX_WINDOW_DAYS};
-use crate::bounds::Reading;
-use crate::config::Reader;
+use crate::bounds::{Reading, Unit};
+use crate::config::{Around, Reader};
 use crate::engine::{Needs, Span, View};
 use crate::fixed::exact;
 use crate::maths::{self, Pulse};
@@ -25,7 +25,7 @@ pub(crate) struct Volatility {
 /// The keys beside the bounds.
 pub(super) const KEYS: &[&str] = &["window", "measure"];
 
-pub(super) fn read(when: &mut Reader<'_>) -> Option<Volatility> {
+pub(super) fn read(when: &mut Reader<'_>, _around: Around<'_>) -> Option<Volatility> {
     let realised = when.choice("measure", &[("range", false), ("realised", true)]).unwrap_or(false);
     let window_ms = when.span("window", MAX_WINDOW_DAYS)?;
     if realised && window_ms % 1000 != 0 {
@@ -36,6 +36,11 @@ pub(super) fn read(when: &mut Reader<'_>) -> Option<Volatility> {
 }
 
 impl Volatility {
+    #[expect(clippy::unused_self, reason = "all kinds are asked alike")]
+    pub(super) fn unit(&self) -> Unit {
+        Unit::Percent
+    }
+
     pub(super) fn build(&self, needs: &mut Needs<'_>) -> Box<dyn Signal> {
         if self.realised {
             let (pulse, birth) = (Pulse::default(), Birth::default());

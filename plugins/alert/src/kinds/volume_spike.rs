@@ -7,8 +7,8 @@
 use super::stretch::{Birth, flow};
 use super::volume::{MEASURES, SIDES};
 use super::{Fill, MAX_WINDOW_DAYS, Measure, positive};
-use crate::bounds::Reading;
-use crate::config::Reader;
+use crate::bounds::{Reading, Unit};
+use crate::config::{Around, Reader};
 use crate::engine::{Needs, Total, View};
 use crate::maths::{Baseline, Buckets, Method, Spike};
 use crate::rule::Taker;
@@ -61,7 +61,7 @@ enum Word {
 const METHODS: &[(&str, Word)] =
     &[("ratio", Word::Ratio), ("z", Word::Z), ("robust", Word::Robust), ("ewma", Word::Ewma)];
 
-pub(super) fn read(when: &mut Reader<'_>) -> Option<VolumeSpike> {
+pub(super) fn read(when: &mut Reader<'_>, _around: Around<'_>) -> Option<VolumeSpike> {
     if !when.has("method") {
         when.fault("", "`method` is missing", "ratio, z, robust or ewma");
     }
@@ -109,6 +109,11 @@ pub(super) fn read_as(when: &mut Reader<'_>, method: &str, measure: Measure) -> 
 }
 
 impl VolumeSpike {
+    #[expect(clippy::unused_self, reason = "all kinds are asked alike")]
+    pub(super) fn unit(&self) -> Unit {
+        Unit::Plain
+    }
+
     pub(super) fn build(&self, needs: &mut Needs<'_>) -> Box<dyn Signal> {
         let bound = |least: Option<Decimal>| least.map(|least| self.measure.bound(least));
         Box::new(Standing {

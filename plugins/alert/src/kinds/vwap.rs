@@ -6,8 +6,8 @@
 
 use super::stretch::{self, Stretch, Sums};
 use super::{Fill, Measure};
-use crate::bounds::{Reading, ten_to};
-use crate::config::Reader;
+use crate::bounds::{Reading, Unit, ten_to};
+use crate::config::{Around, Reader};
 use crate::engine::{Needs, View};
 use crate::fixed::SUM_SCALE;
 use crate::signal::{Fields, Signal};
@@ -24,12 +24,17 @@ pub(crate) struct Vwap {
 /// The keys beside the bounds.
 pub(super) const KEYS: &[&str] = &["window", "since", "min_trades"];
 
-pub(super) fn read(when: &mut Reader<'_>) -> Option<Vwap> {
+pub(super) fn read(when: &mut Reader<'_>, _around: Around<'_>) -> Option<Vwap> {
     let min_trades = when.count("min_trades").unwrap_or(20);
     stretch::read(when).map(|stretch| Vwap { stretch, min_trades })
 }
 
 impl Vwap {
+    #[expect(clippy::unused_self, reason = "all kinds are asked alike")]
+    pub(super) fn unit(&self) -> Unit {
+        Unit::Percent
+    }
+
     pub(super) fn build(&self, needs: &mut Needs<'_>) -> Box<dyn Signal> {
         let asked = [(Measure::Notional, None), (Measure::Volume, None), (Measure::Count, None)];
         Box::new(Mean { sums: Sums::new(self.stretch, asked, needs), least: self.min_trades.into() })

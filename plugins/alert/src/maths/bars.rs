@@ -34,11 +34,6 @@ impl Bars {
         Self::new(self.size_ms, self.lateness_ms)
     }
 
-    /// Whether these are the bars that `other` makes.
-    pub(crate) fn same_as(&self, other: &Self) -> bool {
-        (self.size_ms, self.lateness_ms) == (other.size_ms, other.lateness_ms)
-    }
-
     /// The clock: closes what is over, and forgets what ended before the span.
     pub(crate) fn advance(&mut self, now_ms: i64, span_ms: i64) {
         self.close(now_ms);
