@@ -11,7 +11,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use read::BOUND_KEYS;
+pub(crate) use read::{BOUND_KEYS, limit};
 
 use crate::fixed::pow10;
 use crate::kinds::Urgency;

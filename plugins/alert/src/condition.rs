@@ -103,14 +103,15 @@ fn read_at(value: &Value, path: &str, spot: Spot<'_>, faults: &mut Faults) -> Op
 
 fn level(kind: &str, value: &Value, path: &str, spot: Spot<'_>, faults: &mut Faults) -> Option<Condition> {
     let own = kinds::measured_keys(kind);
-    let keys: Vec<&str> = ["kind"].iter().chain(own).chain(BOUND_KEYS).copied().collect();
+    let bounds: &[&str] = if kinds::has_own_bounds(kind) { &[] } else { BOUND_KEYS };
+    let keys: Vec<&str> = ["kind"].iter().chain(own).chain(bounds).copied().collect();
     let mut when = Reader::new(value, path, &keys, faults)?;
     if spot.depth > 0 && when.has("severities") {
         when.fault("severities", "severities of a part", "one threshold; severities belong to a whole rule");
         return None;
     }
     let what = kinds::read_measured(kind, &mut when, spot.around);
-    let bounds = what.as_ref().and_then(|what| kinds::read_bounds(what, &mut when));
+    let bounds = what.as_ref().and_then(|what| kinds::read_bounds(&mut when, what));
     Some(Condition::Level { what: what?, bounds: bounds? })
 }
 

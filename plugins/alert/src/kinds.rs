@@ -11,7 +11,10 @@ mod cvd;
 mod cvd_cross;
 mod imbalance;
 mod large_trade;
+mod moved;
 mod price;
+mod priced;
+mod quiet;
 mod silence;
 mod silence_auto;
 mod spread;
@@ -19,6 +22,7 @@ mod stretch;
 mod trade_rate;
 mod trade_rate_spike;
 mod trade_strength;
+mod traded;
 mod volatility;
 mod volume;
 mod volume_spike;
@@ -166,6 +170,10 @@ macro_rules! instants {
 }
 
 measured! {
+    "price" => priced::Priced;
+    "change" => moved::Moved;
+    "volume" => traded::Traded;
+    "silence" => quiet::Quiet;
     "volume_spike" => volume_spike::VolumeSpike;
     "trade_rate" => trade_rate::TradeRate;
     "trade_rate_spike" => trade_rate_spike::TradeRateSpike;
@@ -207,10 +215,18 @@ fn told(word: &'static str) -> &'static str {
     }
 }
 
-/// The bounds of a level; some kinds write them in a way of their own.
-pub(crate) fn read_bounds(what: &Measured, when: &mut Reader<'_>) -> Option<Bounds> {
+/// The kinds whose thresholds have names of their own.
+pub(crate) fn has_own_bounds(kind: &str) -> bool {
+    matches!(kind, "change" | "silence")
+}
+
+/// The thresholds of a level.
+pub(crate) fn read_bounds(when: &mut Reader<'_>, what: &Measured) -> Option<Bounds> {
     match what {
+        Measured::Moved(moved) => moved::bounds(when, moved),
+        Measured::Quiet(quiet) => quiet::bounds(when, quiet),
         Measured::VolumeSpike(_) | Measured::TradeRateSpike(_) => Bounds::read_under("k", when, what.unit()),
+        Measured::Imbalance(imbalance) => imbalance::bounds(when, imbalance),
         Measured::SilenceAuto(_) => Some(Bounds::above(Decimal::from(1))),
         _ => Bounds::read(when, what.unit()),
     }
@@ -221,9 +237,14 @@ pub(crate) fn is_instant(kind: &str) -> bool {
     edge_hint(kind).is_some()
 }
 
-/// Whether a kind, as a whole rule, is one for the general evaluator.
-fn is_general(kind: &str) -> bool {
-    !PLAIN.contains(&kind)
+/// Whether a whole rule is one for the general evaluator.
+fn is_general(kind: &str, value: &Value) -> bool {
+    let has = |keys: &[&str]| keys.iter().any(|key| value.get(key).is_some());
+    match kind {
+        "volume" => has(&["severities", "below", "inside", "outside"]),
+        "price" | "change" | "silence" => has(&["severities"]),
+        _ => !PLAIN.contains(&kind),
+    }
 }
 
 /// The kinds that have a way of their own when they are a whole rule.
@@ -241,7 +262,7 @@ pub(crate) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut F
             "only kinds price, cross, change and channel look at another source",
         );
     }
-    if is_general(kind) {
+    if is_general(kind, value) {
         return condition::read(value, path, around, faults).map(When::General);
     }
     match kind {
@@ -255,7 +276,7 @@ pub(crate) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut F
 }
 
 /// The kinds that look at a `source`.
-const SOURCED: &[&str] = &["price", "cross", "change", "channel"];
+const SOURCED: &[&str] = &["price", "cross", "change", "channel", "all", "any", "not", "sequence"];
 
 /// The kind of a condition, if it is one that can be used; if not, that is noted.
 pub(crate) fn kind_of<'a>(value: &'a Value, path: &str, faults: &mut Faults) -> Option<&'a str> {

@@ -48,7 +48,7 @@ fn tell(plugin: &mut AlertPlugin, offset: u64, step: &Step) -> Vec<String> {
     let (_, emissions) = out.finish(1);
     let rule = |payload| match payload {
         Payload::Alert(alert) => Some(alert.rule),
-        Payload::Record(_) => None,
+        _ => None,
     };
     emissions.into_iter().filter_map(|emission| rule(emission.payload)).collect()
 }

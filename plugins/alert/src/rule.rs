@@ -85,6 +85,16 @@ impl Source {
     pub(crate) fn is_last(&self) -> bool {
         *self == Self::Last
     }
+
+    /// What it is, for a person.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Last => "price",
+            Self::Mid => "middle of the quotes",
+            Self::BestBid => "best bid",
+            Self::BestAsk => "best ask",
+        }
+    }
 }
 
 /// Which takers count.

@@ -4,7 +4,9 @@
 //! signals and rules share the market's logs and running totals.
 
 use super::clock::Latest;
+use super::level::NEVER;
 use super::log::Log;
+use super::quoted::Quoted;
 use super::slot::{Pane, RAW_WINDOW_MS, Single};
 use super::world::World;
 use crate::kinds::Measure;
@@ -14,6 +16,8 @@ use tradehook_decimal::{Decimal, Wide};
 /// A window of the market's trades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
+    /// Of another price than that of the trades: which of the quoted logs.
+    quoted: Option<usize>,
     raw: bool,
     window: usize,
     pub(crate) span_ms: i64,
@@ -40,6 +44,7 @@ pub(crate) struct Sum {
 pub(crate) struct Needs<'a> {
     pub(super) raw: &'a mut Log<Single>,
     pub(super) panes: &'a mut Log<Pane>,
+    pub(super) quoted: &'a mut Vec<Quoted>,
     /// The market's code, or the subject of facts.
     pub(crate) code: &'a str,
 }
@@ -47,20 +52,45 @@ pub(crate) struct Needs<'a> {
 impl Needs<'_> {
     /// The window of this span before the clock.
     pub(crate) fn span(&mut self, span_ms: i64) -> Span {
+        self.span_of(Source::Last, span_ms)
+    }
+
+    /// The same over the prices of a source.
+    pub(crate) fn span_of(&mut self, source: Source, span_ms: i64) -> Span {
         let raw = span_ms <= RAW_WINDOW_MS;
-        let window = if raw { self.raw.need(span_ms) } else { self.panes.need(span_ms) };
-        Span { raw, window, span_ms }
+        let (quoted, log, panes) = match source {
+            Source::Last => (None, &mut *self.raw, &mut *self.panes),
+            _ => {
+                let place = Quoted::place(self.quoted, source);
+                let Some(quoted) = self.quoted.get_mut(place) else {
+                    return Span { quoted: Some(place), raw, window: 0, span_ms };
+                };
+                (Some(place), &mut quoted.raw, &mut quoted.panes)
+            }
+        };
+        let window = if raw { log.need(span_ms) } else { panes.need(span_ms) };
+        Span { quoted, raw, window, span_ms }
     }
 
     /// The same, and its lowest and highest price.
-    pub(crate) fn extremes(&mut self, span_ms: i64) -> Span {
-        let span = self.span(span_ms);
+    pub(crate) fn extremes_of(&mut self, source: Source, span_ms: i64) -> Span {
+        let span = self.span_of(source, span_ms);
+        let (log, panes) = match span.quoted.map(|place| self.quoted.get_mut(place)) {
+            None => (&mut *self.raw, &mut *self.panes),
+            Some(Some(quoted)) => (&mut quoted.raw, &mut quoted.panes),
+            Some(None) => return span,
+        };
         if span.raw {
-            self.raw.need_extremes(span.window);
+            log.need_extremes(span.window);
         } else {
-            self.panes.need_extremes(span.window);
+            panes.need_extremes(span.window);
         }
         span
+    }
+
+    /// The window of this span, and its lowest and highest price.
+    pub(crate) fn extremes(&mut self, span_ms: i64) -> Span {
+        self.extremes_of(Source::Last, span_ms)
     }
 
     /// A sum over the window of this span.
@@ -70,6 +100,31 @@ impl Needs<'_> {
             if span.raw { self.raw.need_tally(measure, side) } else { self.panes.need_tally(measure, side) };
         Total { span, tally, measure }
     }
+}
+
+/// Asks the log that a window is over.
+macro_rules! ask {
+    ($view:ident, $span:ident, $log:ident => $question:expr) => {{
+        let quoted = $span.quoted.map(|place| $view.quoted.get(place));
+        match (quoted, $span.raw) {
+            (None, true) => {
+                let $log = $view.raw;
+                $question
+            }
+            (None, false) => {
+                let $log = $view.panes;
+                $question
+            }
+            (Some(quoted), true) => quoted.and_then(|quoted| {
+                let $log = &quoted.raw;
+                $question
+            }),
+            (Some(quoted), false) => quoted.and_then(|quoted| {
+                let $log = &quoted.panes;
+                $question
+            }),
+        }
+    }};
 }
 
 /// See the module.
@@ -90,6 +145,7 @@ pub(crate) struct View<'a> {
     pub(crate) world: &'a World,
     pub(super) raw: &'a Log<Single>,
     pub(super) panes: &'a Log<Pane>,
+    pub(super) quoted: &'a [Quoted],
 }
 
 impl View<'_> {
@@ -114,48 +170,38 @@ impl View<'_> {
     /// The sum now; unknown when some trade in the window has no exact amount.
     pub(crate) fn sum(&self, total: Total) -> Option<Sum> {
         let Total { span, tally, .. } = total;
-        let covered = self.covered(span);
-        let value =
-            if span.raw { self.raw.sum(span.window, tally)? } else { self.panes.sum(span.window, tally)? };
-        Some(Sum { value, covered })
+        let value = ask!(self, span, log => log.sum(span.window, tally))?;
+        Some(Sum { value, covered: self.covered(span) })
     }
 
     /// Whether the whole window was seen.
     pub(crate) fn covered(&self, span: Span) -> bool {
-        if span.raw {
-            self.raw.covers(span.window, self.cover_from, self.now_ms)
-        } else {
-            self.panes.covers(span.window, self.cover_from, self.now_ms)
-        }
+        ask!(self, span, log => log.covers(span.window, self.cover_from, self.now_ms)).is_some()
     }
 
     /// The last price at or before the window's start.
     pub(crate) fn before(&self, span: Span) -> Option<Decimal> {
-        if span.raw { self.raw.before(span.window) } else { self.panes.before(span.window) }
+        ask!(self, span, log => log.before(span.window))
     }
 
     /// The first price in the window.
     pub(crate) fn first(&self, span: Span) -> Option<Decimal> {
-        if span.raw { self.raw.first(span.window) } else { self.panes.first(span.window) }
+        ask!(self, span, log => log.first(span.window))
     }
 
     /// The lowest price in the window, for spans with extremes.
     pub(crate) fn low(&self, span: Span) -> Option<Decimal> {
-        if span.raw { self.raw.peak(span.window, true) } else { self.panes.peak(span.window, true) }
+        ask!(self, span, log => log.peak(span.window, true))
     }
 
     /// The highest.
     pub(crate) fn high(&self, span: Span) -> Option<Decimal> {
-        if span.raw { self.raw.peak(span.window, false) } else { self.panes.peak(span.window, false) }
+        ask!(self, span, log => log.peak(span.window, false))
     }
 
     /// The first clock at which the window holds something else without a trade: its oldest slot
     /// leaves, or it begins to be covered.
     pub(crate) fn turns(&self, span: Span) -> i64 {
-        if span.raw {
-            self.raw.turns(span.window, self.cover_from, self.now_ms)
-        } else {
-            self.panes.turns(span.window, self.cover_from, self.now_ms)
-        }
+        ask!(self, span, log => log.turns(span.window, self.cover_from, self.now_ms)).unwrap_or(NEVER)
     }
 }

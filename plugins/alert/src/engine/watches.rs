@@ -72,7 +72,8 @@ impl Watches {
     /// An instance of a rule.
     pub(crate) fn add(&mut self, index: u32, rule: &Rule, code: &str) {
         if let When::General(_) = &rule.when {
-            let mut needs = Needs { raw: &mut self.raw, panes: &mut self.panes, code };
+            let mut needs =
+                Needs { raw: &mut self.raw, panes: &mut self.panes, quoted: &mut self.quoted, code };
             return self.general.add(index, rule, &mut needs);
         }
         let span = match &rule.when {
@@ -112,11 +113,8 @@ impl Watches {
     }
 
     fn add_quoted(&mut self, source: Source, span: i64, index: u32, rule: &Rule) {
-        if !self.quoted.iter().any(|quoted| quoted.source == source) {
-            self.quoted.push(Quoted::new(source));
-        }
-        let quoted = self.quoted.iter_mut().find(|quoted| quoted.source == source);
-        if let Some(quoted) = quoted {
+        let place = Quoted::place(&mut self.quoted, source);
+        if let Some(quoted) = self.quoted.get_mut(place) {
             quoted.add(span, index, rule);
         }
     }
@@ -176,7 +174,9 @@ impl Watches {
         }
         self.raw.settle(clock.now_ms);
         self.panes.settle(clock.now_ms);
-        let view = view(clock, self.quotes, (&self.raw, &self.panes), scene.prev_close, scene.world);
+        self.quoted.iter_mut().for_each(|quoted| quoted.settle(clock.now_ms));
+        let view =
+            view(clock, self.quotes, (&self.raw, &self.panes, &self.quoted), scene.prev_close, scene.world);
         look(&mut self.general, &view, scene);
     }
 
@@ -243,7 +243,7 @@ impl Watches {
     ) -> i64 {
         let mut due = self.raw.due().min(self.panes.due());
         if !self.general.is_empty() {
-            let view = view(clock, self.quotes, (&self.raw, &self.panes), prev_close, world);
+            let view = view(clock, self.quotes, (&self.raw, &self.panes, &self.quoted), prev_close, world);
             due = due.min(self.general.due(rules, &view));
         }
         for prices in self.prices.iter().filter(|prices| !prices.is_empty()) {
@@ -268,7 +268,7 @@ impl Watches {
 fn view<'a>(
     clock: &Clock,
     (bid, ask): (Option<Decimal>, Option<Decimal>),
-    (raw, panes): (&'a Log<Single>, &'a Log<Pane>),
+    (raw, panes, quoted): (&'a Log<Single>, &'a Log<Pane>, &'a [Quoted]),
     prev_close: Option<Decimal>,
     world: &'a World,
 ) -> View<'a> {
@@ -283,6 +283,7 @@ fn view<'a>(
         world,
         raw,
         panes,
+        quoted,
     }
 }
 

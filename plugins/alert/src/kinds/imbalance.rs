@@ -5,7 +5,7 @@
 
 use super::stretch::{Stretch, Sums};
 use super::{Fill, MAX_WINDOW_DAYS, Measure, positive};
-use crate::bounds::{Reading, Unit};
+use crate::bounds::{BOUND_KEYS, Bounds, Reading, Unit};
 use crate::config::{Around, Reader};
 use crate::engine::{Needs, View};
 use crate::fixed::SUM_SCALE;
@@ -28,6 +28,17 @@ pub(super) fn read(when: &mut Reader<'_>, _around: Around<'_>) -> Option<Imbalan
     let min_notional = when.money("min_notional");
     let min_notional = positive(when, "min_notional", min_notional);
     Some(Imbalance { window_ms: when.span("window", MAX_WINDOW_DAYS)?, min_notional })
+}
+
+/// Bounds that an imbalance can reach.
+pub(super) fn bounds(when: &mut Reader<'_>, what: &Imbalance) -> Option<Bounds> {
+    let bounds = Bounds::read(when, what.unit())?;
+    if bounds.limits(1).iter().any(|(_, limit)| limit.near().abs() > 1.0) {
+        let key = BOUND_KEYS.iter().copied().find(|key| when.has(key)).unwrap_or_default();
+        when.fault(key, "a threshold beyond every imbalance", "-1 to 1, or \"-100%\" to \"100%\"");
+        return None;
+    }
+    Some(bounds)
 }
 
 impl Imbalance {

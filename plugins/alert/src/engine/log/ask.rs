@@ -56,10 +56,10 @@ impl<S: Slot> Log<S> {
         usize::try_from(window.cursor.saturating_sub(self.base)).unwrap_or(usize::MAX)
     }
 
-    /// Whether the whole window was seen.
-    pub(crate) fn covers(&self, window: usize, cover_from: i64, now_ms: i64) -> bool {
-        let span = self.windows.get(window).map(|window| window.span_ms);
-        span.is_some_and(|span| cover_from.max(self.trimmed_to) <= S::edge(now_ms, span))
+    /// Something if the whole window was seen.
+    pub(crate) fn covers(&self, window: usize, cover_from: i64, now_ms: i64) -> Option<()> {
+        let span_ms = self.windows.get(window)?.span_ms;
+        (cover_from.max(self.trimmed_to) <= S::edge(now_ms, span_ms)).then_some(())
     }
 
     /// The last price before a window.
@@ -79,12 +79,12 @@ impl<S: Slot> Log<S> {
     }
 
     /// The first clock at which a window holds something else without a trade.
-    pub(crate) fn turns(&self, window: usize, cover_from: i64, now_ms: i64) -> i64 {
-        let Some(window) = self.windows.get(window) else { return NEVER };
+    pub(crate) fn turns(&self, window: usize, cover_from: i64, now_ms: i64) -> Option<i64> {
+        let window = self.windows.get(window)?;
         let oldest = self.slots.get(self.place(window));
         let leaves = oldest.map_or(NEVER, |slot| S::leaves(slot.at(), window.span_ms));
         let from = cover_from.max(self.trimmed_to);
         let covers_at = S::leaves(S::key(from), window.span_ms);
-        if covers_at > now_ms && from > i64::MIN { leaves.min(covers_at) } else { leaves }
+        Some(if covers_at > now_ms && from > i64::MIN { leaves.min(covers_at) } else { leaves })
     }
 }
