@@ -117,7 +117,7 @@ fn a_spike_stands_out_from_the_buckets_before() {
     tells(
         ratio,
         "0:1x3 5:1x1 12:1x2 21:1x4 22:1x1 25:1x1",
-        "KRW-BTC volume in 10s, as a multiple of the mean of 2 buckets is 2, at or above 2",
+        "KRW-BTC volume in 10s as a multiple of the mean of 2 buckets is 2, at or above 2",
         &[
             ("kind", "volume_spike"),
             ("value", "2"),
@@ -293,7 +293,7 @@ fn wrong_parameters_are_told_at_their_place() {
     fault(&format!(r#"{ratio}, "clear": 4"#), "/clear", "4 is above the level 3", "at most 3");
     fault(&format!(r#"{ratio}, "sd_floor": 1"#), "/sd_floor", "with another method", "\"z\"");
     fault(&format!(r#"{ratio}, "half_life": 1"#), "/half_life", "with another method", "\"ewma\"");
-    fault(&format!(r#"{ratio}, "buckets": 20000"#), "/buckets", "20000 buckets", "at most 10000");
+    fault(&format!(r#"{ratio}, "buckets": 20000"#), "/buckets", "20000 buckets", "at most 1440");
     fault(
         &format!(r#"{ratio}, "buckets": 5, "min_buckets": 6"#),
         "/min_buckets",

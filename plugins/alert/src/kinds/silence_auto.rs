@@ -41,7 +41,7 @@ impl SilenceAuto {
 
     #[expect(clippy::unused_self, reason = "all kinds are asked alike")]
     pub(super) fn words(self) -> String {
-        "time without a trade, as a multiple of what is silence here,".to_owned()
+        "time without a trade over 3 times its p99.9".to_owned()
     }
 
     #[expect(clippy::unused_self, reason = "all kinds are asked alike")]

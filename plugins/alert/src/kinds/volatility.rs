@@ -79,8 +79,8 @@ impl Signal for Range {
     }
 
     fn describe(&self, view: &View<'_>, fields: &mut Fields) {
-        fields.push(("low", view.low(self.0).into()));
-        fields.push(("high", view.high(self.0).into()));
+        fields.push(("window_low", view.low(self.0).into()));
+        fields.push(("window_high", view.high(self.0).into()));
         fields.push(("window_ms", self.0.span_ms.into()));
     }
 }

@@ -18,8 +18,8 @@ use serde::Serialize;
 use tradehook_decimal::Decimal;
 use tradehook_sdk::Value;
 
-/// The most buckets; chosen, a day of them at a minute each fits many times.
-const MAX_BUCKETS: u32 = 10_000;
+/// The most buckets: a day of minutes, so that 300 markets of them are 7 MB.
+const MAX_BUCKETS: u32 = 1440;
 
 /// What stands out, and from what.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -135,18 +135,18 @@ impl VolumeSpike {
             Some(Taker::Sell) => "sell ",
         };
         let what = if self.measure == Measure::Count { "number of trades" } else { self.measure.word() };
-        format!("{whose}{what} in {}, {}", span(self.window_ms), self.than())
+        format!("{whose}{what} in {} {}", span(self.window_ms), self.than())
     }
 
     /// What its value counts.
     fn than(&self) -> String {
-        let (what, of) = match self.method {
-            Method::Ratio => ("as a multiple of the mean", "buckets"),
-            Method::Z { .. } => ("in standard deviations from the mean", "buckets"),
-            Method::Robust { .. } => ("in robust deviations from the median", "buckets"),
-            Method::Ewma { .. } => ("as a multiple of the weighted mean", "buckets"),
+        let what = match self.method {
+            Method::Ratio => "as a multiple of the mean",
+            Method::Z { .. } => "in standard deviations from the mean",
+            Method::Robust { .. } => "in robust deviations from the median",
+            Method::Ewma { .. } => "as a multiple of the weighted mean",
         };
-        format!("{what} of {} {of}", self.buckets)
+        format!("{what} of {} buckets", self.buckets)
     }
 
     fn word(&self) -> &'static str {

@@ -27,10 +27,11 @@ pub(super) enum Step {
     },
 }
 
-/// A walk around 100: trades in order and late, some too late, ticks, gaps.
+/// A walk around 100: so many trades, in order and late, some too late, among ticks and gaps.
 pub(super) fn steps(random: &mut Random, count: usize, pace_ms: i64) -> Vec<Step> {
     let (mut now, mut price, mut steps) = (1_700_000_000_000i64, 1000i64, Vec::new());
-    while steps.len() < count {
+    let mut trades = 0;
+    while trades < count {
         now += match random.below(400) {
             0 => 40 * pace_ms,
             1..100 => 0,
@@ -40,6 +41,7 @@ pub(super) fn steps(random: &mut Random, count: usize, pace_ms: i64) -> Vec<Step
             0..6 => Step::Tick { at_ms: now + random.below(pace_ms) },
             6 if random.below(12) == 0 => Step::Gap { from_ms: now, to_ms: now + random.below(3 * pace_ms) },
             kind => {
+                trades += 1;
                 price = (price + random.below(9) - 4).clamp(900, 1100);
                 let late = if kind < 12 { random.below(2600) } else { 0 };
                 let quote = |away: i64| (price + away) * ONE / 10;

@@ -46,6 +46,13 @@ pub(super) struct Rule {
     pub(super) kind: Kind,
 }
 
+impl Rule {
+    /// Whether it looks at a day's trades each time.
+    pub(super) fn heavy(&self) -> bool {
+        self.when.contains("day") || self.when.contains("start")
+    }
+}
+
 /// See the module.
 #[derive(Default)]
 pub(super) struct Model {
