@@ -46,6 +46,8 @@ pub(crate) enum Unit {
     Duration,
     /// A bare number.
     Plain,
+    /// Yes or no.
+    Flag,
 }
 
 /// A threshold as it was written.
@@ -289,6 +291,16 @@ impl Bounds {
         }
     }
 
+    /// The largest whole number that is a bound.
+    pub(crate) fn farthest(&self) -> i64 {
+        let of = |step: &Step| step.enter.value.mantissa().max(step.clear.value.mantissa());
+        match &self.zone {
+            Zone::Above(step) | Zone::Below(step) => of(step),
+            Zone::Inside { high, .. } | Zone::Outside { high, .. } => high.value.mantissa(),
+            Zone::Tiers { tiers, .. } => tiers.iter().map(|(_, step)| of(step)).max().unwrap_or(0),
+        }
+    }
+
     /// Whether its thresholds are written with `%`.
     fn in_percent(&self) -> bool {
         match &self.zone {
@@ -298,8 +310,17 @@ impl Bounds {
         }
     }
 
+    /// True when it is so.
+    pub(crate) fn flag() -> Self {
+        let one = Limit::plain(Decimal::from(1));
+        Self { unit: Unit::Flag, zone: Zone::Above(Step { enter: one, clear: one }) }
+    }
+
     /// A reading in the unit of the thresholds.
     pub(crate) fn shown(&self, reading: &Reading) -> Value {
+        if self.unit == Unit::Flag {
+            return Value::Bool(reading.near() > 0.0);
+        }
         if self.in_percent() { reading.rounded(100, 4) } else { reading.rounded(1, 8) }
     }
 

@@ -9,13 +9,16 @@ mod band;
 mod clock;
 mod expected;
 mod general;
+mod legs;
 mod level;
 mod log;
 mod market;
 mod prices;
 mod quoted;
+mod retire;
 mod slot;
 mod state;
+mod subjects;
 mod tally;
 mod view;
 mod watches;
@@ -25,11 +28,13 @@ mod world;
 pub(crate) use band::Band;
 pub(crate) use slot::RAW_WINDOW_MS;
 pub(crate) use view::{Needs, Span, Sum, Total, View};
-pub(crate) use world::World;
+pub(crate) use world::{Fact, Told, World};
 
 use crate::rule::{Config, Rule};
 use expected::Expected;
 use market::{Desk, Market};
+use std::collections::BTreeSet;
+use subjects::Subjects;
 use tradehook_sdk::{Alert, Gap, Out, Trade};
 
 /// Markets beyond this number are not watched: the venue lists fewer than a thousand.
@@ -51,12 +56,19 @@ pub(crate) struct Engine {
     deadlines: Vec<i64>,
     expected: Expected,
     world: World,
+    subjects: Subjects,
+    /// The markets that are a leg of some rule.
+    legs: BTreeSet<String>,
+    reset_on_gap: bool,
     said: Vec<(u32, Alert)>,
 }
 
 impl Engine {
     pub(crate) fn new(config: Config) -> Self {
         Self {
+            subjects: Subjects::new(&config.rules),
+            legs: legs::of(&config.rules),
+            reset_on_gap: config.reset_on_gap,
             expected: Expected::new(&config.rules, |_| false),
             rules: config.rules,
             lateness_ms: config.lateness_ms,
@@ -79,7 +91,14 @@ impl Engine {
             }
         }
         let Some(Some(market)) = self.markets.get_mut(number) else { return };
+        if market.leg {
+            self.world.hear(&market.code, trade.traded_at_ms, trade.price);
+        }
+        let followed = market.leg && !market.followers.is_empty();
         if !market.watched {
+            if followed {
+                self.lead(number, out);
+            }
             return;
         }
         let mut desk = Desk {
@@ -91,6 +110,9 @@ impl Engine {
         market.trade(trade, self.idle_ms, &mut desk);
         if let Some(deadline) = self.deadlines.get_mut(number) {
             *deadline = STALE;
+        }
+        if followed {
+            return self.lead(number, out);
         }
         if !self.said.is_empty() {
             self.tell(out);
@@ -109,8 +131,11 @@ impl Engine {
         }
         if let Some(place) = self.markets.get_mut(number) {
             let waited = self.expected.take(code);
-            *place = Some(waited.unwrap_or_else(|| Box::new(Market::new(code, &self.rules))));
+            let mut market = waited.unwrap_or_else(|| Box::new(Market::new(code, &self.rules)));
+            market.leg = self.legs.contains(code);
+            *place = Some(market);
         }
+        self.link(number);
         true
     }
 
@@ -148,6 +173,7 @@ impl Engine {
             said: &mut self.said,
         };
         self.expected.tick(self.idle_ms, &mut desk);
+        self.subjects.tick(self.idle_ms, &mut desk);
         for (_, alert) in self.said.drain(..) {
             out.alert(alert);
         }
@@ -167,6 +193,9 @@ impl Engine {
             let about = gap.market_ids.is_empty() || gap.market_ids.contains(&number);
             if let (true, Some(market)) = (about, place) {
                 market.gap(gap.from_ms, gap.to_ms);
+                if self.reset_on_gap {
+                    market.reset(gap.to_ms, &self.rules);
+                }
                 *deadline = STALE;
             }
         }

@@ -9,9 +9,12 @@ mod channel;
 mod cross;
 mod cvd;
 mod cvd_cross;
+mod health;
 mod imbalance;
 mod large_trade;
+mod market_event;
 mod moved;
+mod premium;
 mod price;
 mod priced;
 mod quiet;
@@ -30,6 +33,7 @@ mod vwap;
 
 pub(crate) use change::{Calm, Change, Reference, Threshold, Warmup};
 pub(crate) use cross::{Cross, Crossed, Grid, GridMemory, Line, LineMemory, Lines, share_of};
+pub(crate) use health::Health;
 pub(crate) use large_trade::{Caught, Fill, Large, LargeTrade, Sweep, URGENCIES, Urgency, tier};
 pub(crate) use price::Price;
 pub(crate) use silence::Silence;
@@ -63,13 +67,18 @@ const BUILT: &[&str] = &[
     "vwap",
     "volatility",
     "spread",
+    "premium",
+    "health",
+    "market_event",
+    "sequence",
+    "frequency",
     "all",
     "any",
     "not",
 ];
 
 /// Kinds with a settled meaning that cannot be used yet.
-const PLANNED: &[&str] = &["premium", "market_event", "sequence", "frequency", "expr", "plugin", "health"];
+const PLANNED: &[&str] = &["expr", "plugin"];
 
 /// The longest window: 86,400 panes of one second per market at worst.
 const MAX_WINDOW_DAYS: i64 = 1;
@@ -164,7 +173,11 @@ macro_rules! instants {
 
         /// For a kind that fires at an instant: which kind has truth over time instead.
         pub(crate) fn edge_hint(kind: &str) -> Option<&'static str> {
-            match kind { $($word => Some($hint),)* _ => None }
+            match kind {
+                $($word => Some($hint),)*
+                "sequence" => Some("kind `frequency` of the sequence holds, lingers and clears"),
+                _ => None,
+            }
         }
     };
 }
@@ -174,6 +187,9 @@ measured! {
     "change" => moved::Moved;
     "volume" => traded::Traded;
     "silence" => quiet::Quiet;
+    "premium" => premium::Premium;
+    "health" => health::Health;
+    "market_event" => market_event::MarketEvent;
     "volume_spike" => volume_spike::VolumeSpike;
     "trade_rate" => trade_rate::TradeRate;
     "trade_rate_spike" => trade_rate_spike::TradeRateSpike;
@@ -217,7 +233,7 @@ fn told(word: &'static str) -> &'static str {
 
 /// The kinds whose thresholds have names of their own.
 pub(crate) fn has_own_bounds(kind: &str) -> bool {
-    matches!(kind, "change" | "silence")
+    matches!(kind, "change" | "silence" | "market_event")
 }
 
 /// The thresholds of a level.
@@ -225,6 +241,8 @@ pub(crate) fn read_bounds(when: &mut Reader<'_>, what: &Measured) -> Option<Boun
     match what {
         Measured::Moved(moved) => moved::bounds(when, moved),
         Measured::Quiet(quiet) => quiet::bounds(when, quiet),
+        Measured::Health(health) => health::bounds(when, health),
+        Measured::MarketEvent(event) => market_event::bounds(event),
         Measured::VolumeSpike(_) | Measured::TradeRateSpike(_) => Bounds::read_under("k", when, what.unit()),
         Measured::Imbalance(imbalance) => imbalance::bounds(when, imbalance),
         Measured::SilenceAuto(_) => Some(Bounds::above(Decimal::from(1))),

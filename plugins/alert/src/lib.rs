@@ -24,7 +24,7 @@ mod say;
 mod signal;
 
 use engine::Engine;
-use tradehook_sdk::{ConfigFault, Gap, Manifest, Out, Plugin, Setup, Tick, Trade};
+use tradehook_sdk::{ConfigFault, Fact, Gap, Manifest, Out, Plugin, Setup, Tick, Trade};
 
 /// The version of the snapshots that [`AlertPlugin`] writes.
 const STATE_VERSION: u32 = 1;
@@ -60,6 +60,10 @@ impl Plugin for AlertPlugin {
         self.engine.gap(gap);
     }
 
+    fn on_fact(&mut self, fact: &Fact<'_>, out: &mut Out) {
+        self.engine.fact(fact, out);
+    }
+
     fn snapshot(&self) -> Vec<u8> {
         self.engine.save()
     }
@@ -72,4 +76,4 @@ impl Plugin for AlertPlugin {
     }
 }
 
-tradehook_sdk::export!(AlertPlugin: trades, ticks, gaps, state);
+tradehook_sdk::export!(AlertPlugin: trades, ticks, gaps, facts, state);

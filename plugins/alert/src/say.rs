@@ -32,6 +32,8 @@ pub(crate) struct Scene<'a> {
     /// Whether that trade came late or over REST.
     pub(crate) late: bool,
     pub(crate) said: &'a mut Vec<(u32, Alert)>,
+    /// Where this market's part of it begins.
+    pub(crate) from: usize,
 }
 
 /// What a level looked at when its state changed.
@@ -127,6 +129,12 @@ impl Scene<'_> {
         alert
     }
 
+    /// The rules that were just told to have happened or begun.
+    pub(crate) fn begun(&self, into: &mut Vec<u32>) {
+        let said = self.said.iter().skip(self.from);
+        into.extend(said.filter(|(_, alert)| alert.state != AlertState::Resolved).map(|(index, _)| *index));
+    }
+
     fn push(&mut self, index: u32, mut alert: Alert) {
         if self.late {
             alert = alert.with("late", true);
@@ -210,6 +218,15 @@ impl Scene<'_> {
             }
         };
         alert.title = format!("{} {title}{}", self.code, held(rule, firing));
+        self.push(index, alert);
+    }
+
+    /// The market of a rule that fires is gone.
+    #[cold]
+    pub(crate) fn retired(&mut self, index: u32, state: AlertState) {
+        let Some(rule) = self.rules.get(index as usize) else { return };
+        let mut alert = self.base(rule, state, self.now_ms, self.price).with("reason", "delisted");
+        alert.title = format!("{} was taken off the list", self.code);
         self.push(index, alert);
     }
 

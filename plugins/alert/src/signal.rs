@@ -33,15 +33,17 @@ pub(crate) trait Signal: Debug {
     /// Trades of this stretch may be missing.
     fn gap(&mut self, _from_ms: i64, _to_ms: i64) {}
 
-    /// Forget everything, as after a gap that the configuration calls a new beginning.
-    fn reset(&mut self) {}
-
     /// The value; `None` while it is unknown.
     fn value(&self, view: &View<'_>) -> Option<Reading>;
 
     /// The first clock after the view's at which the value may be another without a trade.
     fn due(&self, _view: &View<'_>) -> i64 {
         NEVER
+    }
+
+    /// The clock of the value, where it is another than the market's; never behind it.
+    fn clock(&self, view: &View<'_>) -> i64 {
+        view.now_ms
     }
 
     /// Whether the value leaves something out that nobody saw.
@@ -83,9 +85,6 @@ pub(crate) trait Edge: Debug {
 
     /// Trades of this stretch may be missing.
     fn gap(&mut self, _from_ms: i64, _to_ms: i64) {}
-
-    /// Forget everything.
-    fn reset(&mut self) {}
 
     /// What it compares with, for a person who asks.
     fn describe(&self, _view: &View<'_>, _fields: &mut Fields) {}

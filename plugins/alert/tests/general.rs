@@ -78,3 +78,280 @@ fn a_severity_of_its_own_for_each_threshold() {
     );
     assert_eq!(restarted(&config, &steps), said);
 }
+
+#[test]
+fn a_sequence_is_met_step_by_step() {
+    let up = r#"{"kind": "cross", "level": 100, "direction": "up"}"#;
+    let low = r#"{"kind": "price", "below": 90}"#;
+    let when = format!(r#""when": {{"kind": "sequence", "within": "10s", "steps": [{up}, {low}]}}"#);
+    check(&when, "0:99 1:101 2:89", "event@2");
+    // The other way round, and too late.
+    check(&when, "0:89 1:101 2:95", "");
+    check(&when, "0:99 1:101 10.999:89", "event@10.999");
+    check(&when, "0:99 1:101 11:89", "");
+    // Whoever begins again has time again.
+    check(&when, "0:99 1:101 8:99 9:101 15:89", "event@15");
+    // After a match everything begins anew.
+    check(&when, "0:99 1:101 2:89 3:88 4:101 5:87", "event@2 event@5");
+    // Each step needs an input of its own.
+    let rises = r#"{"kind": "price", "above": 100}"#;
+    let both = format!(r#""when": {{"kind": "sequence", "within": "10s", "steps": [{rises}, {rises}]}}"#);
+    check(&both, "0:101 1:101 2:101 3:101", "event@1 event@3");
+    // A tick at which nothing changes is no step; one that makes a step true is.
+    check(&both, "0:101 1:tick 2:tick 3:101", "event@3");
+    let quiet = r#"{"kind": "silence", "for": "3s"}"#;
+    let then = format!(r#""when": {{"kind": "sequence", "within": "10s", "steps": [{rises}, {quiet}]}}"#);
+    check(&then, "0:101 1:tick 2:tick 3:tick 4:tick", "event@3");
+}
+
+#[test]
+fn what_a_sequence_forbids_undoes_it() {
+    let rises = r#"{"kind": "price", "above": 100}"#;
+    let low = r#"{"kind": "price", "below": 90}"#;
+    let never = r#"{"kind": "price", "inside": [94, 96]}"#;
+    let when = format!(
+        r#""when": {{"kind": "sequence", "within": "10s", "steps": [{rises}, {low}], "not": {never}}}"#
+    );
+    check(&when, "0:101 1:97 2:89", "event@2");
+    check(&when, "0:101 1:95 2:89", "");
+    check(&when, "0:101 1:95 2:101 3:89", "event@3");
+}
+
+#[test]
+fn a_late_trade_completes_no_sequence() {
+    let buy = r#"{"kind": "large_trade", "min_notional": 500}"#;
+    let busy = r#"{"kind": "trade_rate", "window": "10s", "above": 3, "warmup": "partial"}"#;
+    let config = format!(
+        r#"{{"lateness": "5s", "idle_lag": "5s", "rules": [{{"id": "r", "markets": ["*"],
+            "when": {{"kind": "sequence", "within": "10s", "steps": [{buy}, {busy}]}}}}]}}"#
+    );
+    let said = run(&mut plugin(&config), &tape("0:100x9 2:100 1:100 3:100"));
+    assert_eq!(said.iter().map(brief).collect::<Vec<_>>(), ["event@3"]);
+}
+
+#[test]
+fn a_frequency_counts_within_its_window() {
+    let up = r#"{"kind": "cross", "level": 100, "direction": "up"}"#;
+    let when = format!(r#""when": {{"kind": "frequency", "window": "10s", "above": 2, "of": {up}}}"#);
+    check(&when, "0:99 1:101 2:99 3:101 10:tick 11:tick", "firing@3 resolved@11");
+    // Of a truth over time: how often it began.
+    let high = r#"{"kind": "price", "above": 100, "clear": 98}"#;
+    let when = format!(r#""when": {{"kind": "frequency", "window": "10s", "above": 2, "of": {high}}}"#);
+    check(&when, "0:101 1:102 2:99 3:101 4:97 5:100 9.9:tick 10:tick", "firing@5 resolved@10");
+}
+
+#[test]
+fn a_frequency_counts_the_events_of_another_rule() {
+    let config = rules(
+        r#"{"id": "often", "markets": ["*"],
+            "when": {"kind": "frequency", "rule": "seldom", "window": "10s", "above": 2}},
+           {"id": "often-held", "markets": ["*"],
+            "when": {"kind": "frequency", "rule": "held", "window": "1m", "above": 2}},
+           {"id": "seldom", "markets": ["*"], "when": {"kind": "cross", "level": 100, "direction": "up"}},
+           {"id": "held", "markets": ["*"], "hold": "2s", "when": {"kind": "price", "above": 100}}"#,
+    );
+    let steps = tape("0:99 1:101 2:99 3:101 5:101 6:99 7:101 9:101 20:tick");
+    let said = run(&mut plugin(&config), &steps);
+    let got: Vec<String> = said.iter().map(|s| format!("{} {}", s.alert.rule, brief(s))).collect();
+    let expect = [
+        "seldom up@1",
+        "often firing@3",
+        "seldom up@3",
+        "held firing@5",
+        "held resolved@6",
+        "seldom up@7",
+        "often-held firing@9",
+        "held firing@9",
+        "often resolved@20",
+    ];
+    assert_eq!(got, expect);
+    assert_eq!(restarted(&config, &steps), said);
+}
+
+#[test]
+fn a_premium_compares_markets() {
+    let rule = r#"{"id": "r", "hold": "0s", "when": {"kind": "premium", "base": "KRW-BTC", "ref": "BTC-ETH",
+        "fx": {"market": "KRW-ETH"}, "max_age": "30s", "outside": ["-1%", "2%"]}}"#;
+    let check = |feed: &str, expect: &[&str]| {
+        let config = rules(rule);
+        let steps = tape(feed);
+        let said = run(&mut plugin(&config), &steps);
+        let got: Vec<String> = said
+            .iter()
+            .map(|s| format!("{} {}", brief(s), common::text(&s.alert, "value").unwrap_or_default()))
+            .collect();
+        assert_eq!(got, expect, "{feed}");
+        assert!(said.iter().all(|s| s.alert.key == "KRW-BTC"), "{said:?}");
+        assert_eq!(restarted(&config, &steps), said, "{feed}, restarted");
+    };
+    // 102 / (2 * 50) - 1 is exactly 2 %: not outside.
+    check("0:2@2 1:50@1 2:102 3:102.01", &["firing@3 2.01"]);
+    // Any leg moves it.
+    check("0:2@2 1:50@1 2:102 3:49@1 4:51.1@1", &["firing@3 4.0816", "resolved@4 -0.1957"]);
+    // A leg that is too old makes it unknown: nothing fires, nothing resolves.
+    check("0:2@2 1:50@1 2:103 29:50@1 30:100 31:50@1 32:2@2", &["firing@2 3", "resolved@32 0"]);
+}
+
+#[test]
+fn a_premium_takes_its_rate_from_a_fact_or_the_rule() {
+    let of = |fx: &str| {
+        format!(
+            r#""when": {{"kind": "premium", "base": "KRW-BTC", "ref": "BTC-ETH", "fx": {fx}, "above": "10%"}}"#
+        )
+    };
+    check(
+        &of(r#"{"fact": "fx.USDKRW"}"#),
+        "0:2@2 1:100 2:!fx.USDKRW/=46 3:!fx.USDKRW/=45 4:!fx.USDKRW/=45.5",
+        "firing@3 resolved@4",
+    );
+    check(&of(r#""45.4""#), "0:2@2 1:100", "firing@1");
+}
+
+#[test]
+fn what_tradehook_says_about_itself_is_kept_by_subject() {
+    let config = rules(
+        r#"{"id": "down", "hold": "5s", "when": {"kind": "health", "check": "connection_down"}},
+           {"id": "parked", "markets": ["*"], "when": {"kind": "health", "check": "channel_parked"}},
+           {"id": "deep", "when": {"kind": "health", "check": "outbox_depth", "above": 100, "clear": 10}},
+           {"id": "both", "when": {"kind": "all", "of": [{"kind": "health", "check": "channel_parked"},
+             {"kind": "health", "check": "outbox_depth", "above": 50}]}},
+           {"id": "quiet", "markets": ["KRW-BTC"], "when": {"kind": "all", "of": [
+             {"kind": "silence", "for": "3s"},
+             {"kind": "not", "of": {"kind": "health", "check": "connection_down"}}]}}"#,
+    );
+    let steps = tape(
+        "0:100 1:!health.connection_down/=true 2:!health.channel_parked/slack=true \
+         3:!health.channel_parked/phone=true 4:!health.outbox_depth/=60 5:tick 6:tick \
+         7:!health.outbox_depth/=100 8:!health.channel_parked/slack=false 9:!health.outbox_depth/=9 \
+         10:!health.connection_down/=false",
+    );
+    let said = run(&mut plugin(&config), &steps);
+    let got: Vec<String> =
+        said.iter().map(|s| format!("{} {} {}", s.alert.rule, s.alert.key, brief(s))).collect();
+    let expect = [
+        "parked slack firing@2",
+        "parked phone firing@3",
+        "both tradehook firing@4",
+        "down feed firing@6",
+        "deep outbox firing@7",
+        "parked slack resolved@8",
+        "deep outbox resolved@9",
+        "both tradehook resolved@9",
+        "down feed resolved@10",
+        "quiet KRW-BTC firing@6",
+    ];
+    let mut sorted = got.clone();
+    sorted.sort();
+    let mut wanted: Vec<String> = expect.iter().map(|text| (*text).to_owned()).collect();
+    wanted.sort();
+    assert_eq!(sorted, wanted, "{got:?}");
+    assert_eq!(restarted(&config, &steps), said);
+}
+
+#[test]
+fn the_venues_warnings_are_rules_of_their_markets() {
+    let config = rules(
+        r#"{"id": "any", "markets": ["KRW-*"], "when": {"kind": "market_event"}},
+           {"id": "jumps", "markets": ["*"], "when": {"kind": "market_event", "event": "PRICE_FLUCTUATIONS"}}"#,
+    );
+    let steps = tape(
+        "0:100 1:100@1 2:!market.caution.PRICE_FLUCTUATIONS/KRW-ETH=true 3:!market.warning/KRW-BTC=true \
+         4:!market.warning/KRW-ETH=true 5:!market.caution.PRICE_FLUCTUATIONS/KRW-ETH=false \
+         6:!market.warning/KRW-ETH=false 7:!market.warning/BTC-ETH=true",
+    );
+    let said = run(&mut plugin(&config), &steps);
+    let got: Vec<String> = said
+        .iter()
+        .map(|s| format!("{}: {} {} {:?}", s.step, s.alert.rule, s.alert.key, s.alert.state))
+        .collect();
+    let expect = [
+        "2: any KRW-ETH Firing",
+        "2: jumps KRW-ETH Firing",
+        "3: any KRW-BTC Firing",
+        "5: jumps KRW-ETH Resolved",
+        "6: any KRW-ETH Resolved",
+    ];
+    assert_eq!(got, expect);
+    assert_eq!(restarted(&config, &steps), said);
+}
+
+#[test]
+fn a_market_that_is_taken_off_the_list_resolves_what_fires() {
+    let config = rules(
+        r#"{"id": "plain", "markets": ["*"], "when": {"kind": "price", "above": 100}},
+           {"id": "whole", "markets": ["*"], "when": {"kind": "all", "of": [{"kind": "price", "above": 100}]}},
+           {"id": "calm", "markets": ["*"], "when": {"kind": "price", "below": 100}}"#,
+    );
+    let steps =
+        tape("0:101 1:101@1 2:!market.delisted/KRW-BTC=true 3:102 4:!market.delisted/KRW-BTC=false 5:101");
+    let said = run(&mut plugin(&config), &steps);
+    let got: Vec<String> = said
+        .iter()
+        .map(|s| {
+            format!("{} {} {:?} {:?}", s.step, s.alert.rule, s.alert.state, common::text(&s.alert, "reason"))
+        })
+        .collect();
+    let firing = |step: usize, rule: &str| format!("{step} {rule} Firing None");
+    let gone = |rule: &str| format!("2 {rule} Resolved Some(\"delisted\")");
+    let expect = [
+        firing(0, "plain"),
+        firing(0, "whole"),
+        firing(1, "plain"),
+        firing(1, "whole"),
+        gone("plain"),
+        gone("whole"),
+        firing(5, "plain"),
+        firing(5, "whole"),
+    ];
+    assert_eq!(got, expect);
+    assert_eq!(restarted(&config, &steps), said);
+}
+
+#[test]
+fn a_gap_can_be_a_new_beginning() {
+    let config = |on_gap: &str| {
+        format!(
+            r#"{{"lateness": "0s", "idle_lag": "0s", "on_gap": "{on_gap}", "rules": [
+                {{"id": "p", "markets": ["*"], "when": {{"kind": "price", "above": 100}}}},
+                {{"id": "c", "markets": ["*"], "when": {{"kind": "change", "window": "5s", "pct": "10%"}}}},
+                {{"id": "x", "markets": ["*"], "when": {{"kind": "cross", "level": 90}}}},
+                {{"id": "g", "markets": ["*"], "when": {{"kind": "any", "of": [{{"kind": "price", "above": 100}}]}}}}
+            ]}}"#
+        )
+    };
+    let check = |on_gap: &str, expect: &[&str]| {
+        let config = config(on_gap);
+        let steps = tape("0:101 1-11:gap 12:80 13:100");
+        let said = run(&mut plugin(&config), &steps);
+        let got: Vec<String> = said.iter().map(|s| format!("{} {}", s.alert.rule, brief(s))).collect();
+        assert_eq!(got, expect, "{on_gap}");
+        assert_eq!(restarted(&config, &steps), said, "{on_gap}");
+    };
+    check(
+        "resume",
+        &[
+            "p firing@0",
+            "g firing@0",
+            "p resolved@12",
+            "c firing@12",
+            "x down@12",
+            "g resolved@12",
+            "p firing@13",
+            "c resolved@13",
+            "x up@13",
+            "g firing@13",
+        ],
+    );
+    check(
+        "reset",
+        &[
+            "p firing@0",
+            "g firing@0",
+            "p resolved@12",
+            "g resolved@12",
+            "p firing@13",
+            "x up@13",
+            "g firing@13",
+        ],
+    );
+}

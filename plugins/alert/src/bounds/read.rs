@@ -191,7 +191,7 @@ fn one(when: &mut Reader<'_>, place: &str, value: &Value, unit: Unit) -> Option<
             let bare = text.and_then(|text| text.strip_suffix("bps")).map(|number| number.trim().into());
             plain(when.money_of(place, bare.as_ref().unwrap_or(value)))
         }
-        (Unit::Money | Unit::Plain | Unit::Ratio, _) => plain(when.money_of(place, value)),
+        (Unit::Money | Unit::Plain | Unit::Ratio | Unit::Flag, _) => plain(when.money_of(place, value)),
     }
 }
 

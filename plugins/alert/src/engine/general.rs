@@ -1,19 +1,21 @@
 //! The general evaluator of one market: signals shared by all rules, and each rule's tree.
 //!
 //! Signals are told of trades once and valued once per moment, whatever the number of rules. A
-//! moment is a trade, a tick at which something is due, or a fact. Rules are looked at in their
-//! order.
+//! moment is a trade, a tick at which something is due, a fact, or a trade of another market that
+//! is a leg of some signal here. Rules are looked at in their order, but those that count another's
+//! events come after it.
 //!
 //! Keeps: [bounded]
 
 mod node;
 
+use node::{Counter, Steps};
 pub(crate) use node::{Memory, Node};
 
 use super::level::{Level, NEVER};
 use super::view::{Needs, View};
 use crate::bounds::Reading;
-use crate::condition::Condition;
+use crate::condition::{Condition, Counted};
 use crate::kinds::{Fill, Instant, Measured};
 use crate::rule::{Rule, When};
 use crate::say::Scene;
@@ -31,8 +33,13 @@ pub(crate) struct General {
     values: Vec<Option<Reading>>,
     /// By edge: what happened at this moment.
     happened: Vec<Vec<Happening>>,
-    /// The first clock at which something changes without a trade; none once a trade came.
-    due: Option<i64>,
+    /// The rules that told of an event or began to fire at this moment.
+    fired: Vec<u32>,
+    /// Whether some rule counts the events of another.
+    counts_rules: bool,
+    /// The markets whose trades are legs of signals here, and the facts that are looked at.
+    pub(crate) legs: Vec<String>,
+    facts: Vec<String>,
 }
 
 /// A rule in this market.
@@ -42,13 +49,31 @@ pub(crate) struct Instance {
     pub(crate) root: Node,
     /// Where a level with severities stood when it was last told.
     pub(crate) told: u8,
+    /// The signals that have a clock of their own.
+    joint: Vec<usize>,
+    /// How many rules must have been looked at before.
+    depth: usize,
+}
+
+/// What makes a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A trade in order.
+    Trade,
+    /// A late trade.
+    Late,
+    /// The clock, a fact, or a leg.
+    Clock,
 }
 
 /// What is seen at one moment, beside the market's own view.
+#[derive(Clone, Copy)]
 pub(crate) struct Moment<'a> {
     pub(crate) values: &'a [Option<Reading>],
     pub(crate) happened: &'a [Vec<Happening>],
+    pub(crate) fired: &'a [u32],
     pub(crate) now_ms: i64,
+    pub(crate) cause: Cause,
 }
 
 impl General {
@@ -56,21 +81,61 @@ impl General {
         self.instances.is_empty()
     }
 
-    /// An instance of a rule. `known` finds what was made before.
+    /// An instance of a rule.
     pub(crate) fn add(&mut self, index: u32, rule: &Rule, needs: &mut Needs<'_>) {
         let When::General(condition) = &rule.when else { return };
         let root = self.node(condition, needs);
-        self.instances.push(Instance { level: Level::new(index, rule.timing), root, told: 0 });
+        let mut joint = Vec::new();
+        condition.leaves(&mut |leaf| match leaf {
+            Condition::Level { what: Measured::Premium(premium), .. } => {
+                let what = Measured::Premium(premium.clone());
+                joint.push(self.signal(&what, needs));
+                self.legs.extend(premium.legs().map(str::to_owned));
+                self.facts.extend(premium.fact().map(str::to_owned));
+            }
+            Condition::Level { what: Measured::Health(health), .. } => {
+                self.facts.push(health.fact().to_owned());
+            }
+            Condition::Level { what: Measured::MarketEvent(_), .. } => self.facts.push("market.".to_owned()),
+            _ => {}
+        });
+        self.counts_rules |= !condition.counted_rules().is_empty();
+        let depth = crate::condition::depth(needs.rules, condition, 0);
+        let level = Level::new(index, rule.timing);
+        let place = self.instances.partition_point(|instance| instance.depth <= depth);
+        self.instances.insert(place, Instance { level, root, told: 0, joint, depth });
+    }
+
+    /// Whether a fact of this name may change something.
+    pub(crate) fn heeds(&self, name: &str) -> bool {
+        self.facts.iter().any(|fact| fact == name || (fact.ends_with('.') && name.starts_with(fact)))
     }
 
     fn node(&mut self, condition: &Condition, needs: &mut Needs<'_>) -> Node {
+        let mut all = |parts: &[Condition], needs: &mut Needs<'_>| -> Vec<Node> {
+            parts.iter().map(|part| self.node(part, needs)).collect()
+        };
         match condition {
             Condition::Level { what, .. } => Node::Level { signal: self.signal(what, needs), standing: 0 },
             Condition::Instant(what) => Node::Instant { edge: self.edge(what, needs), at_ms: i64::MIN },
-            Condition::All { of, .. } | Condition::Any(of) => {
-                Node::Parts(of.iter().map(|part| self.node(part, needs)).collect())
-            }
+            Condition::All { of, .. } | Condition::Any(of) => Node::Parts(all(of, needs)),
             Condition::Not(part) => Node::Parts(vec![self.node(part, needs)]),
+            Condition::Sequence(what) => {
+                let mut parts = all(&what.steps, needs);
+                parts.extend(what.forbid.iter().map(|part| self.node(part, needs)));
+                Node::Sequence { parts, steps: Steps::default(), at_ms: i64::MIN }
+            }
+            Condition::Frequency(what) => {
+                let (mut rule, mut part) = (None, None);
+                match &what.of {
+                    Counted::Rule(id) => {
+                        let named = (0u32..).zip(needs.rules).find(|(_, rule)| rule.id == *id);
+                        rule = named.map(|(index, _)| index);
+                    }
+                    Counted::Condition(of) => part = Some(Box::new(self.node(of, needs))),
+                }
+                Node::Frequency { rule, part, counter: Counter::default(), standing: 0 }
+            }
         }
     }
 
@@ -102,7 +167,7 @@ impl General {
         for ((_, edge), happened) in self.edges.iter_mut().zip(&mut self.happened) {
             edge.trade(fill, view, happened);
         }
-        self.look(true, view, scene);
+        self.look(Cause::Trade, view, scene);
         self.happened.iter_mut().for_each(Vec::clear);
     }
 
@@ -114,7 +179,7 @@ impl General {
         for (_, edge) in &mut self.edges {
             edge.late(fill, view);
         }
-        self.look(false, view, scene);
+        self.look(Cause::Late, view, scene);
     }
 
     /// The clock moved without a trade, or a fact was told.
@@ -125,40 +190,33 @@ impl General {
         for (_, edge) in &mut self.edges {
             edge.tick(view);
         }
-        self.look(false, view, scene);
+        self.look(Cause::Clock, view, scene);
     }
 
     /// Looks at every rule.
-    fn look(&mut self, counts: bool, view: &View<'_>, scene: &mut Scene<'_>) {
-        self.due = None;
+    fn look(&mut self, cause: Cause, view: &View<'_>, scene: &mut Scene<'_>) {
         for ((_, signal), value) in self.signals.iter().zip(&mut self.values) {
             *value = signal.value(view);
         }
-        let moment = Moment { values: &self.values, happened: &self.happened, now_ms: view.now_ms };
-        for instance in &mut self.instances {
+        self.fired.clear();
+        if self.counts_rules {
+            scene.begun(&mut self.fired);
+        }
+        let Self { signals, instances, values, happened, fired, .. } = self;
+        let market_ms = scene.now_ms;
+        for instance in instances {
             let index = instance.level.rule;
             let Some(rule) = scene.rules.get(index as usize) else { continue };
             let When::General(condition) = &rule.when else { continue };
-            if let (Condition::Instant(_), Node::Instant { edge, .. }) = (condition, &instance.root) {
-                for happening in moment.happened.get(*edge).into_iter().flatten() {
-                    scene.happened(index, happening);
-                }
-                continue;
-            }
-            let truth = instance.root.truth(condition, &moment);
-            let state = instance.level.step(truth, view.now_ms, counts);
-            let standing = instance.root.standing();
-            let firing = instance.level.is_firing();
-            // While it fires, another severity is another firing.
-            let moved = state.is_none() && firing && standing > 0 && standing != instance.told;
-            let state = if moved { Some(AlertState::Firing) } else { state };
-            if let Some(state) = state {
-                let told = if state == AlertState::Firing { standing } else { instance.told };
-                instance.told = if state == AlertState::Firing { standing } else { 0 };
-                let seen = node::describe(condition, &instance.root, told, &self.signals, &moment, view);
-                scene.general(index, state, &seen);
+            let clock = |place: &usize| signals.get(*place).map(|(_, signal)| signal.clock(view));
+            let now_ms = instance.joint.iter().filter_map(clock).fold(view.now_ms, i64::max);
+            let moment = Moment { values, happened, fired, now_ms, cause };
+            scene.now_ms = now_ms;
+            if instance.look(condition, signals, &moment, view, scene) {
+                fired.push(index);
             }
         }
+        scene.now_ms = market_ms;
     }
 
     /// The first clock at which something changes without a trade.
@@ -201,6 +259,44 @@ impl General {
                 edge.load(state);
             }
         }
+    }
+}
+
+impl Instance {
+    /// Looks at the rule at this moment; whether it told of an event or began to fire.
+    fn look(
+        &mut self,
+        condition: &Condition,
+        signals: &[(Vec<u8>, Box<dyn Signal>)],
+        moment: &Moment<'_>,
+        view: &View<'_>,
+        scene: &mut Scene<'_>,
+    ) -> bool {
+        let index = self.level.rule;
+        let truth = self.root.truth(condition, moment);
+        if let (Condition::Instant(_), Node::Instant { edge, .. }) = (condition, &self.root) {
+            for happening in moment.happened.get(*edge).into_iter().flatten() {
+                scene.happened(index, happening);
+            }
+            return truth == Some(true);
+        }
+        if condition.is_instant() {
+            if truth == Some(true) {
+                scene.happened(index, &node::sequence_seen(condition, &self.root));
+            }
+            return truth == Some(true);
+        }
+        let state = self.level.step(truth, moment.now_ms, moment.cause == Cause::Trade);
+        let standing = self.root.standing();
+        // While it fires, another severity is another firing.
+        let moved = state.is_none() && self.level.is_firing() && standing > 0 && standing != self.told;
+        if let Some(state) = state.or(moved.then_some(AlertState::Firing)) {
+            let firing = state == AlertState::Firing;
+            let told = if firing { standing } else { self.told };
+            self.told = if firing { standing } else { 0 };
+            scene.general(index, state, &node::describe(condition, &self.root, told, signals, moment, view));
+        }
+        state == Some(AlertState::Firing)
     }
 }
 

@@ -96,6 +96,13 @@ impl Level {
         !self.memory.truth && self.memory.known && self.memory.phase == Phase::Ok && self.memory.armed
     }
 
+    /// Goes on firing if the other does, until it is known not to be true.
+    pub(crate) fn go_on(&mut self, other: &Self) {
+        if other.is_firing() {
+            self.memory = Memory { truth: true, known: false, phase: Phase::Firing, armed: true };
+        }
+    }
+
     /// Leaves a stretch that nobody saw out of the timers.
     pub(crate) fn freeze(&mut self, from_ms: i64, to_ms: i64) {
         if let Phase::Pending { since_ms, .. } | Phase::Lingering { since_ms } = &mut self.memory.phase {

@@ -10,7 +10,7 @@ use super::quoted::Quoted;
 use super::slot::{Pane, RAW_WINDOW_MS, Single};
 use super::world::World;
 use crate::kinds::Measure;
-use crate::rule::{Source, Taker};
+use crate::rule::{Rule, Source, Taker};
 use tradehook_decimal::{Decimal, Wide};
 
 /// A window of the market's trades.
@@ -47,6 +47,10 @@ pub(crate) struct Needs<'a> {
     pub(super) quoted: &'a mut Vec<Quoted>,
     /// The market's code, or the subject of facts.
     pub(crate) code: &'a str,
+    /// The one subject of facts that is watched here.
+    pub(crate) subject: Option<&'a str>,
+    /// All rules, for those that count the events of another.
+    pub(crate) rules: &'a [Rule],
 }
 
 impl Needs<'_> {

@@ -16,10 +16,11 @@ use crate::fixed::{approx, quick};
 use crate::kinds::{Caught, Fill, Large, Silence};
 use crate::rule::{Rule, Source, When};
 use crate::say::{Scene, Seen};
+use std::collections::BTreeSet;
 use tradehook_decimal::{Decimal, Wide};
 use tradehook_sdk::Trade;
 
-/// In the order of [`place`].
+/// In the order of [`number`].
 const SOURCES: [Source; 4] = [Source::Last, Source::Mid, Source::BestBid, Source::BestAsk];
 
 /// A silence.
@@ -38,6 +39,14 @@ impl Quiet {
         let turns = if level.memory.truth { NEVER } else { clock.quiet_since.saturating_add(*for_ms) };
         level.deadline().min(turns)
     }
+}
+
+/// What rules are made for.
+pub(crate) struct Key<'a> {
+    pub(crate) code: &'a str,
+    /// The one subject of facts that is watched here.
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) rules: &'a [Rule],
 }
 
 /// See the module.
@@ -59,7 +68,7 @@ pub(crate) struct Watches {
     caught: Vec<Caught>,
 }
 
-fn place(source: Source) -> usize {
+fn number(source: Source) -> usize {
     match source {
         Source::Last => 0,
         Source::Mid => 1,
@@ -70,10 +79,16 @@ fn place(source: Source) -> usize {
 
 impl Watches {
     /// An instance of a rule.
-    pub(crate) fn add(&mut self, index: u32, rule: &Rule, code: &str) {
+    pub(crate) fn add(&mut self, index: u32, rule: &Rule, key: &Key<'_>) {
         if let When::General(_) = &rule.when {
-            let mut needs =
-                Needs { raw: &mut self.raw, panes: &mut self.panes, quoted: &mut self.quoted, code };
+            let mut needs = Needs {
+                raw: &mut self.raw,
+                panes: &mut self.panes,
+                quoted: &mut self.quoted,
+                code: key.code,
+                subject: key.subject,
+                rules: key.rules,
+            };
             return self.general.add(index, rule, &mut needs);
         }
         let span = match &rule.when {
@@ -107,7 +122,7 @@ impl Watches {
             When::Change(change) => change.source,
             When::Volume(_) | When::General(_) => Source::Last,
         };
-        if let Some(prices) = self.prices.get_mut(place(source)) {
+        if let Some(prices) = self.prices.get_mut(number(source)) {
             prices.add(index, rule);
         }
     }
@@ -161,6 +176,26 @@ impl Watches {
             self.look_at_silence(clock, scene);
         }
         self.look_at_general(clock, scene, |general, view, scene| general.traded(fill, view, scene));
+    }
+
+    /// The rules that are watched, ascending.
+    pub(crate) fn rules(&self) -> Vec<u32> {
+        let mut rules: BTreeSet<u32> = self.large.rules().collect();
+        for watch in self.prices.iter().flat_map(|prices| &prices.watches) {
+            rules.insert(watch.rule());
+        }
+        let quoted = self.quoted.iter().flat_map(Quoted::windows);
+        for window in self.raw.windows.iter().chain(&self.panes.windows).chain(quoted) {
+            rules.extend(window.rules());
+        }
+        rules.extend(self.quiets.iter().map(|quiet| quiet.level.rule));
+        rules.extend(self.general.instances.iter().map(|instance| instance.level.rule));
+        rules.into_iter().collect()
+    }
+
+    /// A fact was told, or a leg moved.
+    pub(crate) fn look_again(&mut self, clock: &Clock, scene: &mut Scene<'_>) {
+        self.look_at_general(clock, scene, General::tick);
     }
 
     fn look_at_general(

@@ -211,6 +211,12 @@ impl Window {
         }
     }
 
+    /// The rules that have a level here.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = u32> {
+        let sums = self.meters.iter().flat_map(|meter| &meter.levels).map(|(level, ..)| level.rule);
+        sums.chain(self.moves.iter().flat_map(|moves| &moves.levels).map(|(level, _)| level.rule))
+    }
+
     /// From here on the lowest and the highest price are kept.
     pub(crate) fn need_extremes(&mut self) {
         self.lows.get_or_insert_default();

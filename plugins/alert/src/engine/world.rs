@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use tradehook_decimal::{Decimal, Wide};
+use tradehook_sdk::Value;
 
 /// Facts beyond this number are not kept.
 const MAX_FACTS: usize = 20_000;
@@ -62,9 +64,39 @@ impl World {
         self.facts.get(name)?.get(subject)
     }
 
+    /// The names that begin so, of facts that were told.
+    pub(crate) fn names<'a>(&'a self, start: &'a str) -> impl Iterator<Item = &'a str> {
+        let from = self.facts.range::<str, _>((Bound::Included(start), Bound::Unbounded));
+        from.map(|(name, _)| name.as_str()).take_while(move |name| name.starts_with(start))
+    }
+
+    /// A trade of a market that is a leg.
+    pub(crate) fn hear(&mut self, code: &str, at_ms: i64, price: Decimal) {
+        match self.legs.get_mut(code) {
+            Some(leg) if at_ms >= leg.at_ms => *leg = Leg { at_ms, price },
+            Some(_) => {}
+            None => {
+                self.legs.insert(code.to_owned(), Leg { at_ms, price });
+            }
+        }
+    }
+
     /// The facts of one name, by subject.
     pub(crate) fn facts(&self, name: &str) -> impl Iterator<Item = (&str, &Fact)> {
         self.facts.get(name).into_iter().flatten().map(|(subject, fact)| (subject.as_str(), fact))
+    }
+}
+
+impl From<&Value> for Told {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Bool(yes) => Self::Bool(*yes),
+            Value::Number(number) => Self::Number(number.mantissa(), number.scale()),
+            Value::Int(number) => Self::Number(i128::from(*number), 0),
+            Value::Float(number) => Self::Float(*number),
+            Value::Text(text) => Self::Text(text.clone()),
+            Value::Null => Self::Text(String::new()),
+        }
     }
 }
 
@@ -74,7 +106,9 @@ impl Told {
         match self {
             Self::Bool(yes) => Some(Wide::new(i128::from(*yes), 0)),
             Self::Number(mantissa, scale) => Some(Wide::new(*mantissa, *scale)),
-            Self::Float(_) | Self::Text(_) => None,
+            // Sources that have no decimals tell a float or a text; both name one decimal number.
+            Self::Float(number) => Decimal::parse(number.to_string().as_bytes()).ok().map(Decimal::wide),
+            Self::Text(text) => Decimal::parse(text.as_bytes()).ok().map(Decimal::wide),
         }
     }
 }

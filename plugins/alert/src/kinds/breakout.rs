@@ -181,14 +181,6 @@ impl Edge for Record {
         self.advance(view.now_ms);
     }
 
-    fn reset(&mut self) {
-        self.birth = Birth::default();
-        self.past = match &self.past {
-            Past::Trades(_) => Past::Trades(Peaks::default()),
-            Past::Bars(bars) => Past::Bars(bars.fresh()),
-        };
-    }
-
     fn describe(&self, view: &View<'_>, fields: &mut Fields) {
         if let Some(reference) = self.reference(view) {
             fields.push(("ref", wide(reference).into()));

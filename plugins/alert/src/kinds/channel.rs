@@ -126,10 +126,6 @@ impl Edge for Borders {
         });
     }
 
-    fn reset(&mut self) {
-        self.before = None;
-    }
-
     fn describe(&self, _view: &View<'_>, fields: &mut Fields) {
         fields.push(("ref", self.before.into()));
         fields.push(("low", self.what.low.into()));

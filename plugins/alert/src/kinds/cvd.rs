@@ -103,10 +103,6 @@ impl Signal for Delta {
         self.sums.tick(view);
     }
 
-    fn reset(&mut self) {
-        self.sums.reset();
-    }
-
     fn value(&self, view: &View<'_>) -> Option<Reading> {
         self.difference(view).map(|difference| Reading::scaled(difference, SUM_SCALE))
     }

@@ -123,11 +123,6 @@ impl Edge for Passing {
         }
     }
 
-    fn reset(&mut self) {
-        self.delta.sums.reset();
-        self.forget();
-    }
-
     fn describe(&self, view: &View<'_>, fields: &mut Fields) {
         if let Some(difference) = self.delta.difference(view) {
             fields.push(("value", Wide::new(difference, SUM_SCALE).into()));

@@ -292,6 +292,11 @@ impl Large {
         }
     }
 
+    /// The rules that watch.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = u32> {
+        self.groups.iter().flat_map(|group| &group.watches).map(|watch| watch.rule)
+    }
+
     /// The rules that fired in the sweep that is going on.
     pub(crate) fn fired(&self) -> Vec<u32> {
         self.groups.iter().flat_map(|g| &g.watches).filter(|w| w.fired).map(|w| w.rule).collect()

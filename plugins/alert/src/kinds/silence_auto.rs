@@ -82,10 +82,6 @@ impl Signal for Habit {
         self.last_ms = None;
     }
 
-    fn reset(&mut self) {
-        *self = Self::default();
-    }
-
     fn value(&self, view: &View<'_>) -> Option<Reading> {
         Reading::ratio(i128::from(quiet(view)), i128::from(self.for_ms?))
     }

@@ -129,12 +129,6 @@ impl<const N: usize> Sums<N> {
         }
     }
 
-    pub(super) fn reset(&mut self) {
-        if let Place::Own { since, birth } = &mut self.place {
-            (*since, *birth) = (since.fresh(), Birth::default());
-        }
-    }
-
     /// The sums as they were asked for; unknown when some trade cannot be told.
     pub(super) fn values(&self, view: &View<'_>) -> Option<[i128; N]> {
         let mut values = [0; N];

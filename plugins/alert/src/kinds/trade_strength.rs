@@ -59,10 +59,6 @@ impl Signal for Strength {
         self.0.tick(view);
     }
 
-    fn reset(&mut self) {
-        self.0.reset();
-    }
-
     fn value(&self, view: &View<'_>) -> Option<Reading> {
         let [bought, sold] = self.0.values(view)?;
         Reading::ratio(bought.checked_mul(100)?, sold)

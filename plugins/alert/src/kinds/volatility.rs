@@ -114,10 +114,6 @@ impl Signal for Realised {
         self.pulse.expire(self.edge(view.now_ms));
     }
 
-    fn reset(&mut self) {
-        (self.pulse, self.birth) = (Pulse::default(), Birth::default());
-    }
-
     fn value(&self, view: &View<'_>) -> Option<Reading> {
         if self.partial(view) { None } else { Reading::approx(self.pulse.value()) }
     }

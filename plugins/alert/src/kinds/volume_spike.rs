@@ -223,11 +223,6 @@ impl Signal for Standing {
         self.refresh(view);
     }
 
-    fn reset(&mut self) {
-        self.buckets = Buckets::new(self.what.window_ms, self.what.buckets);
-        (self.birth, self.baseline, self.seen) = (Birth::default(), None, None);
-    }
-
     fn value(&self, view: &View<'_>) -> Option<Reading> {
         let (baseline, current) = (self.usual()?, view.sum(self.current)?.value);
         if current < self.min_current {

@@ -83,10 +83,6 @@ impl Signal for Mean {
         self.sums.tick(view);
     }
 
-    fn reset(&mut self) {
-        self.sums.reset();
-    }
-
     fn value(&self, view: &View<'_>) -> Option<Reading> {
         let [notional, volume, count] = self.sums.values(view)?;
         if count < self.least { None } else { deviation(view.price()?, volume, notional) }

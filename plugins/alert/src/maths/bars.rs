@@ -29,11 +29,6 @@ impl Bars {
         at_ms.div_euclid(self.size_ms).saturating_mul(self.size_ms)
     }
 
-    /// The same bars, without anything told.
-    pub(crate) fn fresh(&self) -> Self {
-        Self::new(self.size_ms, self.lateness_ms)
-    }
-
     /// The clock: closes what is over, and forgets what ended before the span.
     pub(crate) fn advance(&mut self, now_ms: i64, span_ms: i64) {
         self.close(now_ms);

@@ -39,11 +39,6 @@ impl Since {
         Self { every_ms, from_ms: None, bought: Flow::default(), sold: Flow::default(), blind: false }
     }
 
-    /// The same anchors, without anything told.
-    pub(crate) fn fresh(&self) -> Self {
-        Self::new(self.every_ms)
-    }
-
     /// The clock; whether an anchor was reached.
     pub(crate) fn advance(&mut self, now_ms: i64) -> bool {
         let anchor = match (self.every_ms, self.from_ms) {

@@ -1,10 +1,18 @@
 //! The tree of one rule in one market: what each part of its condition remembers.
+//!
+//! Every part is looked at at every moment, for each has a memory; so no part's truth depends on
+//! what its neighbours are.
 
-use super::{Moment, NEVER, View};
-use crate::bounds::{Bounds, Reading};
-use crate::condition::Condition;
-use crate::say::SeenParts;
-use crate::signal::Signal;
+mod frequency;
+mod sequence;
+mod tell;
+
+pub(crate) use frequency::Counter;
+pub(crate) use sequence::Steps;
+pub(crate) use tell::{describe, sequence_seen};
+
+use super::{Moment, NEVER};
+use crate::condition::{Condition, Frequency, Sequence};
 use serde::{Deserialize, Serialize};
 
 /// See the module. The shape is that of the condition.
@@ -21,59 +29,119 @@ pub(crate) enum Node {
         at_ms: i64,
     },
     Parts(Vec<Node>),
+    Sequence {
+        parts: Vec<Node>,
+        steps: Steps,
+        /// When it was last completed.
+        at_ms: i64,
+    },
+    Frequency {
+        /// The rule whose events count.
+        rule: Option<u32>,
+        part: Option<Box<Node>>,
+        counter: Counter,
+        standing: u8,
+    },
 }
 
 /// What a part remembers, in the order of the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Memory {
     Level(u8),
     Instant(i64),
+    Sequence(Steps, i64),
+    Frequency(Counter, u8),
+}
+
+/// What a part is at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    /// Of something that happens: how often it just did.
+    Happened(u32),
+    /// Of something that is true over time.
+    True(Option<bool>),
 }
 
 impl Node {
-    /// The truth now; `None` is unknown.
+    /// The truth now; `None` is unknown. Something that happens is true while it does.
     pub(crate) fn truth(&mut self, condition: &Condition, moment: &Moment<'_>) -> Option<bool> {
+        match self.is(condition, moment) {
+            Is::Happened(times) => Some(times > 0),
+            Is::True(truth) => truth,
+        }
+    }
+
+    fn is(&mut self, condition: &Condition, moment: &Moment<'_>) -> Is {
         match (condition, self) {
             (Condition::Level { bounds, .. }, Self::Level { signal, standing }) => {
-                let reading = moment.values.get(*signal).copied().flatten()?;
-                *standing = bounds.stand(*standing, &reading);
-                Some(*standing > 0)
+                let reading = moment.values.get(*signal).copied().flatten();
+                Is::True(reading.map(|reading| {
+                    *standing = bounds.stand(*standing, &reading);
+                    *standing > 0
+                }))
+            }
+            (Condition::Instant(_), Self::Instant { edge, at_ms }) => {
+                let happened = moment.happened.get(*edge).map_or(0, Vec::len);
+                if happened > 0 {
+                    *at_ms = moment.now_ms;
+                }
+                Is::Happened(u32::try_from(happened).unwrap_or(u32::MAX))
             }
             (Condition::All { of, within_ms }, Self::Parts(nodes)) => {
                 let mut all = Some(true);
                 for (part, node) in of.iter().zip(nodes) {
-                    // Every part is looked at: each has a memory.
-                    all = and(all, node.part(part, *within_ms, moment));
+                    all = and(all, node.lasting(part, *within_ms, moment));
                 }
-                all
+                Is::True(all)
             }
             (Condition::Any(of), Self::Parts(nodes)) => {
                 let mut none = Some(true);
                 for (part, node) in of.iter().zip(nodes) {
                     none = and(none, node.truth(part, moment).map(|truth| !truth));
                 }
-                none.map(|none| !none)
+                Is::True(none.map(|none| !none))
             }
             (Condition::Not(part), Self::Parts(nodes)) => {
-                nodes.first_mut()?.truth(part, moment).map(|truth| !truth)
+                let truth = nodes.first_mut().and_then(|node| node.truth(part, moment));
+                Is::True(truth.map(|truth| !truth))
             }
-            _ => None,
+            (Condition::Sequence(what), Self::Sequence { parts, steps, at_ms }) => {
+                let done = complete(what, parts, steps, moment);
+                if done {
+                    *at_ms = moment.now_ms;
+                }
+                Is::Happened(u32::from(done))
+            }
+            (Condition::Frequency(what), Self::Frequency { rule, part, counter, standing }) => {
+                let times = events(what, *rule, part.as_deref_mut(), counter, moment);
+                let count = counter.count(times, what, moment.now_ms);
+                *standing = what.bounds.stand(*standing, &count);
+                Is::True(Some(*standing > 0))
+            }
+            _ => Is::True(None),
         }
     }
 
     /// A part of `all`, where what happens at an instant counts for a while.
-    fn part(&mut self, condition: &Condition, within_ms: i64, moment: &Moment<'_>) -> Option<bool> {
-        let Self::Instant { edge, at_ms } = self else { return self.truth(condition, moment) };
-        if moment.happened.get(*edge).is_some_and(|happened| !happened.is_empty()) {
-            *at_ms = moment.now_ms;
+    fn lasting(&mut self, condition: &Condition, within_ms: i64, moment: &Moment<'_>) -> Option<bool> {
+        match self.is(condition, moment) {
+            Is::True(truth) => truth,
+            Is::Happened(_) => Some(self.last_ms()? > moment.now_ms.saturating_sub(within_ms)),
         }
-        Some(*at_ms > moment.now_ms.saturating_sub(within_ms))
+    }
+
+    /// When it last happened.
+    fn last_ms(&self) -> Option<i64> {
+        match self {
+            Self::Instant { at_ms, .. } | Self::Sequence { at_ms, .. } => Some(*at_ms),
+            _ => None,
+        }
     }
 
     /// Where a single level stands; 1 for anything else.
     pub(crate) fn standing(&self) -> u8 {
         match self {
-            Self::Level { standing, .. } => *standing,
+            Self::Level { standing, .. } | Self::Frequency { standing, .. } => *standing,
             _ => 1,
         }
     }
@@ -82,12 +150,9 @@ impl Node {
     pub(crate) fn due(&self, condition: &Condition, now_ms: i64) -> i64 {
         match (condition, self) {
             (Condition::All { of, within_ms }, Self::Parts(nodes)) => {
-                let due = |(part, node): (&Condition, &Self)| match node {
-                    Self::Instant { at_ms, .. } => {
-                        let ends = at_ms.saturating_add(*within_ms);
-                        if *at_ms > i64::MIN && ends > now_ms { ends } else { NEVER }
-                    }
-                    _ => node.due(part, now_ms),
+                let due = |(part, node): (&Condition, &Self)| {
+                    let ends = node.last_ms().map_or(NEVER, |at_ms| at_ms.saturating_add(*within_ms));
+                    node.due(part, now_ms).min(if ends > now_ms { ends } else { NEVER })
                 };
                 of.iter().zip(nodes).map(due).min().unwrap_or(NEVER)
             }
@@ -97,7 +162,29 @@ impl Node {
             (Condition::Not(part), Self::Parts(nodes)) => {
                 nodes.first().map_or(NEVER, |node| node.due(part, now_ms))
             }
+            (Condition::Sequence(what), Self::Sequence { parts, .. }) => {
+                let due = |(part, node): (&Condition, &Self)| node.due(part, now_ms);
+                what.steps.iter().chain(&what.forbid).zip(parts).map(due).min().unwrap_or(NEVER)
+            }
+            (Condition::Frequency(what), Self::Frequency { counter, .. }) => counter.due(what.window_ms),
             _ => NEVER,
+        }
+    }
+
+    /// Forgets everything but where levels stand.
+    pub(crate) fn reset(&mut self) {
+        match self {
+            Self::Level { .. } => {}
+            Self::Instant { at_ms, .. } => *at_ms = i64::MIN,
+            Self::Parts(nodes) => nodes.iter_mut().for_each(Self::reset),
+            Self::Sequence { parts, steps, at_ms } => {
+                (*steps, *at_ms) = (Steps::default(), i64::MIN);
+                parts.iter_mut().for_each(Self::reset);
+            }
+            Self::Frequency { part, counter, .. } => {
+                *counter = Counter::default();
+                part.iter_mut().for_each(|part| part.reset());
+            }
         }
     }
 
@@ -107,24 +194,68 @@ impl Node {
             Self::Level { standing, .. } => into.push(Memory::Level(*standing)),
             Self::Instant { at_ms, .. } => into.push(Memory::Instant(*at_ms)),
             Self::Parts(nodes) => nodes.iter().for_each(|node| node.memories(into)),
+            Self::Sequence { parts, steps, at_ms } => {
+                into.push(Memory::Sequence(steps.clone(), *at_ms));
+                parts.iter().for_each(|node| node.memories(into));
+            }
+            Self::Frequency { part, counter, standing, .. } => {
+                into.push(Memory::Frequency(counter.clone(), *standing));
+                part.iter().for_each(|node| node.memories(into));
+            }
         }
     }
 
     /// The same back.
     pub(crate) fn remember(&mut self, from: &mut impl Iterator<Item = Memory>) {
-        match self {
-            Self::Parts(nodes) => nodes.iter_mut().for_each(|node| node.remember(from)),
-            Self::Level { standing, .. } => {
-                if let Some(Memory::Level(was)) = from.next() {
-                    *standing = was;
-                }
-            }
-            Self::Instant { at_ms, .. } => {
-                if let Some(Memory::Instant(was)) = from.next() {
-                    *at_ms = was;
-                }
-            }
+        if let Self::Parts(nodes) = self {
+            return nodes.iter_mut().for_each(|node| node.remember(from));
         }
+        match (self, from.next()) {
+            (Self::Level { standing, .. }, Some(Memory::Level(was))) => *standing = was,
+            (Self::Instant { at_ms, .. }, Some(Memory::Instant(was))) => *at_ms = was,
+            (Self::Sequence { parts, steps, at_ms }, Some(Memory::Sequence(was, at))) => {
+                (*steps, *at_ms) = (was, at);
+                parts.iter_mut().for_each(|node| node.remember(from));
+            }
+            (Self::Frequency { part, counter, standing, .. }, Some(Memory::Frequency(was, stood))) => {
+                (*counter, *standing) = (was, stood);
+                part.iter_mut().for_each(|node| node.remember(from));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether this moment completes a sequence.
+fn complete(what: &Sequence, parts: &mut [Node], steps: &mut Steps, moment: &Moment<'_>) -> bool {
+    let mut are = Vec::with_capacity(parts.len());
+    for (part, node) in what.steps.iter().chain(&what.forbid).zip(parts) {
+        are.push(node.is(part, moment));
+    }
+    let (are, forbidden) = are.split_at(what.steps.len().min(are.len()));
+    let forbidden = forbidden.iter().any(|is| matches!(is, Is::Happened(1..) | Is::True(Some(true))));
+    steps.advance(are, forbidden, what.within_ms, moment)
+}
+
+/// How many events that a frequency counts there are at this moment.
+fn events(
+    what: &Frequency,
+    rule: Option<u32>,
+    part: Option<&mut Node>,
+    counter: &mut Counter,
+    moment: &Moment<'_>,
+) -> u32 {
+    use crate::condition::Counted;
+    match (&what.of, part) {
+        (Counted::Rule(_), _) => {
+            let events = moment.fired.iter().filter(|fired| Some(**fired) == rule).count();
+            u32::try_from(events).unwrap_or(u32::MAX)
+        }
+        (Counted::Condition(condition), Some(node)) => match node.is(condition, moment) {
+            Is::Happened(times) => times,
+            Is::True(truth) => counter.rises(truth),
+        },
+        (Counted::Condition(_), None) => 0,
     }
 }
 
@@ -134,64 +265,5 @@ fn and(a: Option<bool>, b: Option<bool>) -> Option<bool> {
         (Some(false), _) | (_, Some(false)) => Some(false),
         (Some(true), Some(true)) => Some(true),
         _ => None,
-    }
-}
-
-/// What was seen of a condition, for the alert.
-pub(crate) fn describe(
-    condition: &Condition,
-    node: &Node,
-    standing: u8,
-    signals: &[(Vec<u8>, Box<dyn Signal>)],
-    moment: &Moment<'_>,
-    view: &View<'_>,
-) -> SeenParts {
-    let mut seen = SeenParts::default();
-    if let (Condition::Level { what, bounds }, Node::Level { signal, .. }) = (condition, node) {
-        let reading = moment.values.get(*signal).copied().flatten();
-        one(bounds, standing, reading, &mut seen);
-        seen.about = what.words();
-        if let Some((_, signal)) = signals.get(*signal) {
-            signal.describe(view, &mut seen.fields);
-            if signal.partial(view) {
-                seen.fields.push(("partial", true.into()));
-            }
-        }
-        return seen;
-    }
-    list(condition, node, moment, &mut seen);
-    seen.about = condition.words();
-    seen
-}
-
-fn one(bounds: &Bounds, standing: u8, reading: Option<Reading>, seen: &mut SeenParts) {
-    if let Some(reading) = reading {
-        seen.fields.push(("value", bounds.shown(&reading)));
-        seen.value = Some(bounds.say_reading(&reading));
-    }
-    for (name, limit) in bounds.limits(standing) {
-        seen.fields.push((name, limit.value.into()));
-    }
-    seen.severity = bounds.severity(standing);
-    seen.bound = bounds.words(standing);
-}
-
-/// The values of all parts, in order.
-fn list(condition: &Condition, node: &Node, moment: &Moment<'_>, seen: &mut SeenParts) {
-    match (condition, node) {
-        (Condition::Level { what, bounds }, Node::Level { signal, .. }) => {
-            let reading = moment.values.get(*signal).copied().flatten();
-            let value = reading.map_or("unknown".to_owned(), |reading| bounds.say_reading(&reading));
-            seen.parts.push(format!("{} is {value}", what.words()));
-        }
-        (Condition::All { of, .. } | Condition::Any(of), Node::Parts(nodes)) => {
-            of.iter().zip(nodes).for_each(|(part, node)| list(part, node, moment, seen));
-        }
-        (Condition::Not(part), Node::Parts(nodes)) => {
-            if let Some(node) = nodes.first() {
-                list(part, node, moment, seen);
-            }
-        }
-        _ => {}
     }
 }

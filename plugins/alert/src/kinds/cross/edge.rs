@@ -80,15 +80,6 @@ impl Edge for Crossing {
         }
     }
 
-    fn reset(&mut self) {
-        for (level, line) in &mut self.lines {
-            *line = Line::new(exact(*level), self.what.shape);
-        }
-        if let Some(grid) = &mut self.grid {
-            grid.memory = None;
-        }
-    }
-
     fn save(&self) -> Vec<u8> {
         let lines: Vec<LineMemory> = self.lines.iter().map(|(_, line)| line.memory).collect();
         let close = self.close.map(crate::fixed::Kept);

@@ -55,11 +55,6 @@ impl Edge for Catching {
         }
     }
 
-    fn reset(&mut self) {
-        self.large = Large::default();
-        self.large.add(0, &self.what);
-    }
-
     fn save(&self) -> Vec<u8> {
         pack(&(self.large.sweeps(), !self.large.fired().is_empty()))
     }
