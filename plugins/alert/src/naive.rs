@@ -141,7 +141,7 @@ fn compare(name: &str, steps: &[Step], restarts: usize) -> Vec<usize> {
 
 /// How many trades are generated in all.
 fn budget() -> usize {
-    std::env::var("TRADEHOOK_TRADES").ok().and_then(|count| count.parse().ok()).unwrap_or(24_000)
+    std::env::var("TRADEHOOK_TRADES").ok().and_then(|count| count.parse().ok()).unwrap_or(12_000)
 }
 
 #[test]

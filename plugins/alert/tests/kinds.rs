@@ -246,6 +246,47 @@ fn silence_is_what_the_market_is_not_used_to() {
 }
 
 #[test]
+fn they_can_be_parts_and_have_severities() {
+    let imbalance = r#"{"kind": "imbalance", "window": "1m", "above": 0.6, "min_notional": 1000}"#;
+    let vwap = r#"{"kind": "vwap", "since": "day", "above": "1.5%", "min_trades": 2}"#;
+    let both = format!(r#""kind": "all", "of": [{imbalance}, {vwap}]"#);
+    check(&both, "0:100x9B 1:102x3B 2:103x1B 3:103x9S", "firing@2 resolved@3");
+    let breakout = r#"{"kind": "breakout", "window": "10s", "side": "high"}"#;
+    let rate = r#"{"kind": "trade_rate", "window": "10s", "above": 3, "warmup": "partial"}"#;
+    let within = format!(r#""kind": "all", "within": "5s", "of": [{breakout}, {rate}]"#);
+    check(&within, "0:100 5:100 10:101 11:100 12:100 15:tick 16:tick", "firing@11 resolved@15");
+    let tiers = r#""kind": "volume_spike", "window": "10s", "buckets": 1, "method": "ratio", "measure": "count",
+        "severities": [{"severity": "info", "above": 2}, {"severity": "critical", "above": 4, "clear": 3}]"#;
+    let said = said(tiers, &tape("0:1 10:1 11:1 12:1 13:1 14:1 24:tick"));
+    let got: Vec<String> =
+        said.iter().map(|said| format!("{:?} {}", said.alert.severity.unwrap(), brief(said))).collect();
+    assert_eq!(got, ["Info firing@11", "Critical firing@13", "Critical resolved@24"]);
+}
+
+#[test]
+fn rules_as_people_write_them_are_accepted() {
+    let accepted = |when: &str| {
+        let rule = format!(r#"{{"rules": [{{"id": "r", "markets": ["KRW-*"], "when": {{{when}}}}}]}}"#);
+        plugin(&rule);
+    };
+    accepted(
+        r#""kind": "volume_spike", "window": "1m", "buckets": 60, "method": "robust", "k": 6.0,
+        "min_current": "2억", "min_baseline": "500만""#,
+    );
+    accepted(
+        r#""kind": "all", "of": [{"kind": "imbalance", "window": "1m", "above": 0.6, "min_notional": "10억"},
+        {"kind": "vwap", "since": "day", "above": "1.5%"}]"#,
+    );
+    accepted(r#""kind": "breakout", "window": "24h", "side": "high", "basis": "bars:1m""#);
+    accepted(r#""kind": "trade_strength", "since": "day", "above": 150, "clear": 130"#);
+    accepted(
+        r#""kind": "cvd", "anchor": "day", "measure": "notional", "outside": ["-50억", "50억"], "clear_margin": "5억""#,
+    );
+    accepted(r#""kind": "imbalance", "window": "5m", "below": "-40%", "clear": "-20%""#);
+    accepted(r#""kind": "volatility", "window": "1h", "inside": ["0%", "0.5%"]"#);
+}
+
+#[test]
 fn wrong_parameters_are_told_at_their_place() {
     let channel = r#""kind": "channel", "inside": [1, 2]"#;
     fault(channel, "", "`event` is missing", "exit_up");

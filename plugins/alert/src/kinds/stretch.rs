@@ -115,7 +115,7 @@ impl<const N: usize> Sums<N> {
         let Place::Own { since, birth } = &mut self.place else { return false };
         birth.at(fill.at_ms);
         // The first anchor is that of the first trade, which may be behind the clock.
-        let first = since.from_ms().is_none() && since.advance(fill.at_ms);
+        let first = since.anchor().is_none() && since.advance(fill.at_ms);
         let reached = since.advance(view.now_ms) || first;
         since.add(fill.at_ms, fill.sell, flow(fill));
         reached
@@ -124,7 +124,7 @@ impl<const N: usize> Sums<N> {
     /// The clock moved; whether an anchor was reached with it.
     pub(super) fn tick(&mut self, view: &View<'_>) -> bool {
         match &mut self.place {
-            Place::Own { since, .. } if since.from_ms().is_some() => since.advance(view.now_ms),
+            Place::Own { since, .. } if since.anchor().is_some() => since.advance(view.now_ms),
             _ => false,
         }
     }
@@ -176,7 +176,7 @@ impl<const N: usize> Sums<N> {
                     fields.push(("window_ms", total.span.span_ms.into()));
                 }
             }
-            Place::Own { since, .. } => fields.push(("since_ms", Value::from(since.from_ms()))),
+            Place::Own { since, .. } => fields.push(("since_ms", Value::from(since.anchor()))),
         }
     }
 

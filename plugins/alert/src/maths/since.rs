@@ -71,7 +71,7 @@ impl Since {
     }
 
     /// The anchor.
-    pub(crate) fn from_ms(&self) -> Option<i64> {
+    pub(crate) fn anchor(&self) -> Option<i64> {
         self.from_ms
     }
 
@@ -102,7 +102,7 @@ mod tests {
                 since.advance(now.max(start));
                 let (at, sell) = (now - random.below(5), random.below(2) == 0);
                 let volume = i128::from(random.below(9));
-                let first = since.from_ms();
+                let first = since.anchor();
                 since.add(at, sell, Some(Flow { notional: volume * 2, volume, count: 1 }));
                 all.push((at, sell, volume));
                 let anchor = match every {
@@ -116,7 +116,7 @@ mod tests {
                 let (bought, sold) = since.flows().unwrap_or_default();
                 assert_eq!((bought.volume, sold.volume), (sum(false), sum(true)), "seed {seed}, {step}");
                 assert_eq!(bought.notional, 2 * bought.volume);
-                assert_eq!(since.from_ms(), Some(anchor), "seed {seed}, step {step}");
+                assert_eq!(since.anchor(), Some(anchor), "seed {seed}, step {step}");
                 assert_eq!(since.next(), every.map(|every| anchor + every));
             }
         }
