@@ -125,11 +125,11 @@ impl Reading {
         value.is_finite().then_some(Self::Approx(value))
     }
 
-    /// Near the value.
-    #[expect(clippy::cast_precision_loss, reason = "an approximation is what is asked for")]
+    /// Within a few units in the last place of the value, and on the same side of nought.
+    #[inline]
     pub(crate) fn near(&self) -> f64 {
         match *self {
-            Self::Exact { num, den } => num as f64 / den as f64,
+            Self::Exact { num, den } => float(num) / float(den),
             Self::Approx(value) => value,
         }
     }
@@ -154,16 +154,26 @@ impl Reading {
         match *self {
             Self::Exact { num, den } => match round(num, den, factor, scale) {
                 Some(value) => Value::from(value),
-                None => Value::Float(self.near() * to_f64(factor)),
+                None => Value::Float(self.near() * float(factor)),
             },
-            Self::Approx(value) => Value::Float(value * to_f64(factor)),
+            Self::Approx(value) => Value::Float(value * float(factor)),
         }
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a small power of ten")]
-fn to_f64(value: i128) -> f64 {
-    value as f64
+/// Near the integer. By halves, because the general conversion is a call in wasm.
+#[inline]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an approximation is what is asked for; the low half is cut off on purpose"
+)]
+fn float(value: i128) -> f64 {
+    if let Ok(small) = i64::try_from(value) {
+        return small as f64;
+    }
+    (value >> 64) as i64 as f64 * 18_446_744_073_709_551_616.0 + value as u64 as f64
 }
 
 /// `10^scale`, for scales up to 36.
@@ -264,6 +274,43 @@ impl Bounds {
                 let stays = |(_, step): &(Urgency, Step)| step.kept(*up, x);
                 let current = usize::from(was).checked_sub(1).and_then(|place| tiers.get(place));
                 if highest < was && current.is_some_and(stays) { was } else { highest }
+            }
+        }
+    }
+
+    /// Values near `x`, where it stands so, between which it certainly goes on to: an open interval
+    /// with a margin far above the rounding of [`Reading::near`].
+    pub(crate) fn quiet(&self, standing: u8, x: f64) -> (f64, f64) {
+        const MARGIN: f64 = 1e-12;
+        let (over, under) = (
+            |limit: &Limit| limit.near() + limit.near().abs() * MARGIN,
+            |limit: &Limit| limit.near() - limit.near().abs() * MARGIN,
+        );
+        const LEAST: f64 = f64::NEG_INFINITY;
+        const MOST: f64 = f64::INFINITY;
+        match &self.zone {
+            Zone::Above(step) if standing > 0 => (over(&step.clear), MOST),
+            Zone::Above(step) => (LEAST, under(&step.enter)),
+            Zone::Below(step) if standing > 0 => (LEAST, under(&step.clear)),
+            Zone::Below(step) => (over(&step.enter), MOST),
+            Zone::Inside { low, high } | Zone::Outside { low, high, .. }
+                if (standing > 0) == matches!(self.zone, Zone::Inside { .. }) =>
+            {
+                (over(low), under(high))
+            }
+            Zone::Inside { low, high } | Zone::Outside { inner_low: low, inner_high: high, .. } => {
+                if x < low.near() { (LEAST, under(low)) } else { (over(high), MOST) }
+            }
+            Zone::Tiers { up, tiers } => {
+                let place = usize::from(standing);
+                let next = tiers.get(place).map(|(_, step)| &step.enter);
+                let kept =
+                    place.checked_sub(1).and_then(|place| tiers.get(place)).map(|(_, step)| &step.clear);
+                if *up {
+                    (kept.map_or(LEAST, over), next.map_or(MOST, under))
+                } else {
+                    (next.map_or(LEAST, over), kept.map_or(MOST, under))
+                }
             }
         }
     }

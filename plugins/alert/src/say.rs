@@ -135,6 +135,11 @@ impl Scene<'_> {
         into.extend(said.filter(|(_, alert)| alert.state != AlertState::Resolved).map(|(index, _)| *index));
     }
 
+    /// Whether there is any.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.said.len() > self.from
+    }
+
     fn push(&mut self, index: u32, mut alert: Alert) {
         if self.late {
             alert = alert.with("late", true);

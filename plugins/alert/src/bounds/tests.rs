@@ -72,3 +72,43 @@ fn the_wide_product_is_that_of_the_school() {
     check(0, u128::MAX, 0, 0);
     check(12_345, 67_890, 0, 838_102_050);
 }
+
+/// The shortcut may say "look closer" at any time, but "nothing changes" only when it is so.
+#[test]
+fn what_is_quiet_stands_still() {
+    let tiers = |up: bool| {
+        let of = |severity, enter: &str, clear: &str| {
+            let turn = |text: &str| if up { text.to_owned() } else { format!("-{text}") };
+            (severity, step(&turn(enter), &turn(clear)))
+        };
+        vec![of(Urgency::Info, "6", "5"), of(Urgency::Warning, "7", "6"), of(Urgency::Critical, "8", "7")]
+    };
+    let zones = [
+        Zone::Above(step("5", "3")),
+        Zone::Below(step("-5", "-3.5")),
+        Zone::Above(step("0", "0")),
+        Zone::Inside { low: limit("-2"), high: limit("4.5") },
+        Zone::Outside { low: limit("-4"), high: limit("4"), inner_low: limit("-3"), inner_high: limit("3") },
+        Zone::Tiers { up: true, tiers: tiers(true) },
+        Zone::Tiers { up: false, tiers: tiers(false) },
+    ];
+    let (mut seed, mut held) = (9u64, 0);
+    for zone in zones {
+        let bounds = Bounds { unit: Unit::Plain, zone };
+        let mut standing = 0;
+        let mut quiet = (f64::INFINITY, f64::NEG_INFINITY);
+        for _ in 0..20_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (num, den) = (i128::from(seed >> 60) - 8, i128::from((seed >> 50) % 3 + 1));
+            let reading = Reading::Exact { num: num << 70, den: den << 70 };
+            let now = bounds.stand(standing, &reading);
+            if reading.near() > quiet.0 && reading.near() < quiet.1 {
+                held += 1;
+                assert_eq!(now, standing, "{bounds:?} at {reading:?}");
+            }
+            standing = now;
+            quiet = bounds.quiet(standing, reading.near());
+        }
+    }
+    assert!(held > 50_000, "the shortcut says nothing: {held}");
+}

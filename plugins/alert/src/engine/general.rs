@@ -31,10 +31,18 @@ pub(crate) struct General {
     pub(crate) instances: Vec<Instance>,
     /// By signal: what it is at this moment.
     values: Vec<Option<Reading>>,
+    /// The same of a trade that may not have to be looked at.
+    fresh: Vec<Option<Reading>>,
     /// By edge: what happened at this moment.
     happened: Vec<Vec<Happening>>,
     /// The rules that told of an event or began to fire at this moment.
     fired: Vec<u32>,
+    /// By signal: the values between which no rule changes, as long as there is one.
+    calm: Vec<(f64, f64)>,
+    /// When a timer is due, whatever the values are.
+    timer: i64,
+    /// Whether the next trade must be looked at in any case.
+    restless: bool,
     /// Whether some rule counts the events of another.
     counts_rules: bool,
     /// The markets whose trades are legs of signals here, and the facts that are looked at.
@@ -101,6 +109,7 @@ impl General {
         });
         self.counts_rules |= !condition.counted_rules().is_empty();
         let depth = crate::condition::depth(needs.rules, condition, 0);
+        self.restless = true;
         let level = Level::new(index, rule.timing);
         let place = self.instances.partition_point(|instance| instance.depth <= depth);
         self.instances.insert(place, Instance { level, root, told: 0, joint, depth });
@@ -146,6 +155,9 @@ impl General {
         }
         self.signals.push((id, what.build(needs)));
         self.values.push(None);
+        self.fresh.push(None);
+        self.calm.push((f64::INFINITY, f64::NEG_INFINITY));
+        self.restless = true;
         self.signals.len() - 1
     }
 
@@ -167,8 +179,30 @@ impl General {
         for ((_, edge), happened) in self.edges.iter_mut().zip(&mut self.happened) {
             edge.trade(fill, view, happened);
         }
-        self.look(Cause::Trade, view, scene);
-        self.happened.iter_mut().for_each(Vec::clear);
+        for ((_, signal), value) in self.signals.iter().zip(&mut self.fresh) {
+            *value = signal.value(view);
+        }
+        if self.restless || view.now_ms >= self.timer || scene.has_begun() || !self.is_calm() {
+            self.look(Cause::Trade, view, scene);
+            self.happened.iter_mut().for_each(Vec::clear);
+        }
+    }
+
+    /// Whether nothing happened and every value is where it changes nothing.
+    fn is_calm(&self) -> bool {
+        let still =
+            |((fresh, value), (low, high)): ((&Option<Reading>, &Option<Reading>), &(f64, f64))| match (
+                fresh, value,
+            ) {
+                (Some(fresh), Some(_)) => {
+                    let near = fresh.near();
+                    near > *low && near < *high
+                }
+                (None, None) => true,
+                _ => false,
+            };
+        self.happened.iter().all(Vec::is_empty)
+            && self.fresh.iter().zip(&self.values).zip(&self.calm).all(still)
     }
 
     /// A late trade.
@@ -198,11 +232,13 @@ impl General {
         for ((_, signal), value) in self.signals.iter().zip(&mut self.values) {
             *value = signal.value(view);
         }
+        (self.timer, self.restless) = (NEVER, false);
+        self.calm.fill((f64::NEG_INFINITY, f64::INFINITY));
         self.fired.clear();
         if self.counts_rules {
             scene.begun(&mut self.fired);
         }
-        let Self { signals, instances, values, happened, fired, .. } = self;
+        let Self { signals, instances, values, happened, fired, calm, timer, restless, .. } = self;
         let market_ms = scene.now_ms;
         for instance in instances {
             let index = instance.level.rule;
@@ -215,6 +251,8 @@ impl General {
             if instance.look(condition, signals, &moment, view, scene) {
                 fired.push(index);
             }
+            *restless |= !instance.root.calm(condition, values, calm) | instance.level.counting();
+            *timer = instance.level.deadline().min(instance.root.due(condition, now_ms)).min(*timer);
         }
         scene.now_ms = market_ms;
     }
@@ -234,6 +272,7 @@ impl General {
 
     /// Trades of this stretch may be missing.
     pub(crate) fn gap(&mut self, from_ms: i64, to_ms: i64) {
+        self.restless = true;
         self.signals.iter_mut().for_each(|(_, signal)| signal.gap(from_ms, to_ms));
         self.edges.iter_mut().for_each(|(_, edge)| edge.gap(from_ms, to_ms));
         self.instances.iter_mut().for_each(|instance| instance.level.freeze(from_ms, to_ms));
@@ -248,6 +287,7 @@ impl General {
 
     /// The states back.
     pub(crate) fn set_states(&mut self, states: Vec<(Vec<u8>, Vec<u8>)>) {
+        self.restless = true;
         let states: BTreeMap<Vec<u8>, Vec<u8>> = states.into_iter().collect();
         for (id, signal) in &mut self.signals {
             if let Some(state) = states.get(id) {

@@ -7,7 +7,7 @@ use super::{Reference, Warmup, exactly_one, positive};
 use crate::bounds::{Bounds, Reading, Step, Unit, Zone, limit};
 use crate::config::{Around, Reader};
 use crate::engine::{Needs, Span, View};
-use crate::fixed::{PRICE_SCALE, exact};
+use crate::fixed::{PRICE_SCALE, exact, quick};
 use crate::rule::{Direction, Source};
 use crate::say::{num, span};
 use crate::signal::{Fields, Signal};
@@ -124,16 +124,28 @@ impl Distance {
     }
 }
 
+impl Distance {
+    /// A rise in the direction that is watched.
+    fn towards(&self, up: i128) -> Option<i128> {
+        match self.what.direction {
+            Direction::Up => Some(up),
+            Direction::Down => up.checked_neg(),
+            Direction::Both => up.checked_abs(),
+        }
+    }
+}
+
 impl Signal for Distance {
     fn value(&self, view: &View<'_>) -> Option<Reading> {
-        let price = exact(view.source(self.what.source)?);
-        let reference = exact(self.reference(view)?);
+        let (price, reference) = (view.source(self.what.source)?, self.reference(view)?);
+        if let (true, Some(price), Some(reference)) = (self.what.share, quick(price), quick(reference)) {
+            // Small numbers are cheaper, and their ratio is the same.
+            let up = i128::from(price) - i128::from(reference);
+            return Reading::ratio(self.towards(up)?, i128::from(reference));
+        }
+        let (price, reference) = (exact(price), exact(reference));
         let up = price.checked_sub(reference)?;
-        let moved = match self.what.direction {
-            Direction::Up => up,
-            Direction::Down => up.checked_neg()?,
-            Direction::Both => up.checked_abs()?,
-        };
+        let moved = self.towards(up)?;
         if self.what.share {
             Reading::ratio(moved, reference)
         } else {

@@ -45,7 +45,13 @@ struct Quotes;
 
 impl Signal for Quotes {
     fn value(&self, view: &View<'_>) -> Option<Reading> {
-        let (bid, ask) = (exact(view.bid?), exact(view.ask?));
+        let (bid, ask) = match (view.bid?, view.ask?) {
+            // Small numbers are cheaper, and their ratio is the same.
+            (bid, ask) if bid.scale() == ask.scale() => {
+                (i128::from(bid.mantissa()), i128::from(ask.mantissa()))
+            }
+            (bid, ask) => (exact(bid), exact(ask)),
+        };
         if ask <= bid {
             return None;
         }

@@ -12,7 +12,8 @@ pub(crate) use sequence::Steps;
 pub(crate) use tell::{describe, sequence_seen};
 
 use super::{Moment, NEVER};
-use crate::condition::{Condition, Frequency, Sequence};
+use crate::bounds::Reading;
+use crate::condition::{Condition, Counted, Frequency, Sequence};
 use serde::{Deserialize, Serialize};
 
 /// See the module. The shape is that of the condition.
@@ -171,6 +172,41 @@ impl Node {
         }
     }
 
+    /// Narrows, by signal, the values between which no part changes; false if some part
+    /// waits for the next trade whatever the values are.
+    pub(crate) fn calm(
+        &self,
+        condition: &Condition,
+        values: &[Option<Reading>],
+        calm: &mut [(f64, f64)],
+    ) -> bool {
+        match (condition, self) {
+            (Condition::Level { bounds, .. }, Self::Level { signal, standing }) => {
+                let value = values.get(*signal).copied().flatten();
+                if let (Some(value), Some(slot)) = (value, calm.get_mut(*signal)) {
+                    let quiet = bounds.quiet(*standing, value.near());
+                    *slot = (slot.0.max(quiet.0), slot.1.min(quiet.1));
+                }
+                true
+            }
+            (Condition::All { of, .. } | Condition::Any(of), Self::Parts(nodes)) => {
+                of.iter().zip(nodes).fold(true, |all, (part, node)| all & node.calm(part, values, calm))
+            }
+            (Condition::Not(part), Self::Parts(nodes)) => {
+                nodes.iter().fold(true, |all, node| all & node.calm(part, values, calm))
+            }
+            (Condition::Sequence(what), Self::Sequence { parts, steps, .. }) => {
+                let all = what.steps.iter().chain(&what.forbid).zip(parts);
+                all.fold(!steps.waits(), |all, (part, node)| all & node.calm(part, values, calm))
+            }
+            (Condition::Frequency(what), Self::Frequency { part: Some(node), .. }) => match &what.of {
+                Counted::Condition(part) => node.calm(part, values, calm),
+                Counted::Rule(_) => true,
+            },
+            _ => true,
+        }
+    }
+
     /// Forgets everything but where levels stand.
     pub(crate) fn reset(&mut self) {
         match self {
@@ -245,7 +281,6 @@ fn events(
     counter: &mut Counter,
     moment: &Moment<'_>,
 ) -> u32 {
-    use crate::condition::Counted;
     match (&what.of, part) {
         (Counted::Rule(_), _) => {
             let events = moment.fired.iter().filter(|fired| Some(**fired) == rule).count();

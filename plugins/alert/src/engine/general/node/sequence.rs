@@ -76,6 +76,11 @@ impl Steps {
         false
     }
 
+    /// Whether the next trade may meet a step though nothing changes.
+    pub(super) fn waits(&self) -> bool {
+        self.truths.contains(&true)
+    }
+
     /// The most steps that were met.
     pub(crate) fn reached(&self) -> usize {
         self.ways.iter().rposition(Option::is_some).map_or(0, |place| place + 1)
