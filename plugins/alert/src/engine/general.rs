@@ -232,6 +232,8 @@ impl General {
         for ((_, signal), value) in self.signals.iter().zip(&mut self.values) {
             *value = signal.value(view);
         }
+        #[cfg(test)]
+        self.fresh.clone_from(&self.values);
         (self.timer, self.restless) = (NEVER, false);
         self.calm.fill((f64::NEG_INFINITY, f64::INFINITY));
         self.fired.clear();
@@ -342,8 +344,8 @@ impl Instance {
 
 #[cfg(test)]
 impl General {
-    /// What the signals said last.
+    /// What the signals said last, be it that rules were looked at for it or not.
     pub(crate) fn values(&self) -> &[Option<Reading>] {
-        &self.values
+        &self.fresh
     }
 }

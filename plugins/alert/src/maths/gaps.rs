@@ -62,10 +62,13 @@ impl Gaps {
     /// The least length that so many of a thousand do not exceed (nearest rank).
     pub(crate) fn quantile(&self, permille: u64) -> Option<i64> {
         let rank = (self.total * permille).div_ceil(1000).max(1);
-        let mut below = 0;
-        self.counts.iter().find_map(|(bucket, count)| {
-            below += u64::from(*count);
-            (below >= rank).then(|| longest(*bucket))
+        // From the top, where the few that exceed it are.
+        let mut beyond = self.total.checked_sub(rank)?;
+        self.counts.iter().rev().find_map(|(bucket, count)| {
+            let count = u64::from(*count);
+            let here = beyond < count;
+            beyond = beyond.saturating_sub(count);
+            here.then(|| longest(*bucket))
         })
     }
 }
