@@ -59,7 +59,7 @@ fn read(value: &Value, faults: &mut Faults) -> Option<Config> {
     let mut first_places = BTreeMap::new();
     for (index, item) in top.array("rules").unwrap_or_default().iter().enumerate() {
         let path = format!("/rules/{index}");
-        let Some(rule) = read_rule(item, &path, top.faults()) else { continue };
+        let Some(rule) = read_rule(item, &path, lateness_ms, top.faults()) else { continue };
         if let Some(first) = first_places.get(&rule.id) {
             let message = format!("a second rule with the id `{}`; the first is rule {first}", rule.id);
             top.faults().push(format!("{path}/id"), message, "an id of its own for each rule");
@@ -77,9 +77,11 @@ fn read(value: &Value, faults: &mut Faults) -> Option<Config> {
 pub(crate) struct Around<'a> {
     pub(crate) source: Option<Source>,
     pub(crate) markets: &'a [String],
+    /// How long bars wait for late trades.
+    pub(crate) lateness_ms: i64,
 }
 
-fn read_rule(value: &Value, path: &str, faults: &mut Faults) -> Option<Rule> {
+fn read_rule(value: &Value, path: &str, lateness_ms: i64, faults: &mut Faults) -> Option<Rule> {
     let mut rule = Reader::new(value, path, RULE_KEYS, faults)?;
     let id = rule.required_text("id");
     let markets = rule.globs("markets");
@@ -103,14 +105,14 @@ fn read_rule(value: &Value, path: &str, faults: &mut Faults) -> Option<Rule> {
         rule.fault("hold_trades", "`hold` and `hold_trades` together", "one of them");
     }
     let _ = rule.flag("resolved");
-    let Some(when) = rule.get("when") else {
+    let Some(table) = rule.get("when") else {
         rule.fault("", "`when` is missing", format!("a table with `kind`, one of {}", kinds::list()));
         return None;
     };
-    let around = Around { source, markets: markets.as_deref().unwrap_or_default() };
-    let when = kinds::read(when, &format!("{path}/when"), around, rule.faults());
-    let edge =
-        rule.get("when").and_then(|w| w.get("kind")).and_then(Value::as_str).and_then(kinds::edge_hint);
+    let around = Around { source, markets: markets.as_deref().unwrap_or_default(), lateness_ms };
+    let when = kinds::read(table, &format!("{path}/when"), around, rule.faults());
+    let kind = table.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let edge = kinds::edge_hint(kinds::variant(kind, table));
     if let Some(hint) = edge {
         for key in ["hold", "hold_trades", "linger", "initial", "on_unknown", "repeat"] {
             if rule.has(key) {
@@ -125,7 +127,7 @@ fn read_rule(value: &Value, path: &str, faults: &mut Faults) -> Option<Rule> {
             "`repeat` in the [[alert]] of config.toml",
         );
     }
-    if matches!(when, Some(crate::rule::When::Silence(_))) && rule.has("hold_trades") {
+    if kind == "silence" && rule.has("hold_trades") {
         rule.fault("hold_trades", "a silence has no trades to count", "`hold`, or a longer `for`");
     }
     let when = when?;

@@ -27,6 +27,7 @@ mod window;
 mod world;
 
 pub(crate) use band::Band;
+pub(crate) use slot::RAW_WINDOW_MS;
 pub(crate) use view::{Needs, Span, Sum, Total, View};
 pub(crate) use world::{Fact, Told, World};
 
@@ -207,6 +208,17 @@ impl Engine {
         self.said.sort_by_key(|(rule, _)| *rule);
         for (_, alert) in self.said.drain(..) {
             out.alert(alert);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Engine {
+    /// What the signals of a market said last, in the order of the rules that asked first.
+    pub(crate) fn values(&self, market: usize) -> &[Option<crate::bounds::Reading>] {
+        match self.markets.get(market) {
+            Some(Some(market)) => market.watches.general.values(),
+            _ => &[],
         }
     }
 }

@@ -3,9 +3,14 @@
 //! A kind that is not in [`BUILT`] but in [`PLANNED`] is refused by name, so that nobody takes a
 //! typing mistake for a missing feature or the other way round.
 
+mod breakout;
 mod change;
+mod channel;
 mod cross;
+mod cvd;
+mod cvd_cross;
 mod health;
+mod imbalance;
 mod large_trade;
 mod market_event;
 mod moved;
@@ -14,10 +19,17 @@ mod price;
 mod priced;
 mod quiet;
 mod silence;
+mod silence_auto;
 mod spread;
+mod stretch;
 mod trade_rate;
+mod trade_rate_spike;
+mod trade_strength;
 mod traded;
+mod volatility;
 mod volume;
+mod volume_spike;
+mod vwap;
 
 pub(crate) use change::{Calm, Change, Reference, Threshold, Warmup};
 pub(crate) use cross::{Cross, Crossed, Grid, GridMemory, Line, LineMemory, Lines, share_of};
@@ -45,7 +57,15 @@ const BUILT: &[&str] = &[
     "large_trade",
     "volume",
     "silence",
+    "channel",
+    "breakout",
+    "volume_spike",
     "trade_rate",
+    "imbalance",
+    "trade_strength",
+    "cvd",
+    "vwap",
+    "volatility",
     "spread",
     "premium",
     "health",
@@ -58,18 +78,7 @@ const BUILT: &[&str] = &[
 ];
 
 /// Kinds with a settled meaning that cannot be used yet.
-const PLANNED: &[&str] = &[
-    "channel",
-    "breakout",
-    "volume_spike",
-    "imbalance",
-    "trade_strength",
-    "cvd",
-    "vwap",
-    "volatility",
-    "expr",
-    "plugin",
-];
+const PLANNED: &[&str] = &["expr", "plugin"];
 
 /// The longest window: 86,400 panes of one second per market at worst.
 const MAX_WINDOW_DAYS: i64 = 1;
@@ -95,7 +104,7 @@ macro_rules! measured {
         impl Measured {
             /// The word that config.toml uses.
             pub(crate) fn kind(&self) -> &'static str {
-                match self { $(Self::$kind(_) => $word,)* }
+                told(match self { $(Self::$kind(_) => $word,)* })
             }
 
             /// What its thresholds are amounts of.
@@ -138,7 +147,7 @@ macro_rules! instants {
         impl Instant {
             /// The word that config.toml uses.
             pub(crate) fn kind(&self) -> &'static str {
-                match self { $(Self::$kind(_) => $word,)* }
+                told(match self { $(Self::$kind(_) => $word,)* })
             }
 
             /// What it is, for a person.
@@ -181,13 +190,45 @@ measured! {
     "premium" => premium::Premium;
     "health" => health::Health;
     "market_event" => market_event::MarketEvent;
+    "volume_spike" => volume_spike::VolumeSpike;
     "trade_rate" => trade_rate::TradeRate;
+    "trade_rate_spike" => trade_rate_spike::TradeRateSpike;
+    "imbalance" => imbalance::Imbalance;
+    "trade_strength" => trade_strength::TradeStrength;
+    "cvd" => cvd::Cvd;
+    "vwap" => vwap::Vwap;
+    "volatility" => volatility::Volatility;
     "spread" => spread::Spread;
+    "silence_auto" => silence_auto::SilenceAuto;
 }
 
 instants! {
     "cross" => cross::Cross, "kind `price` with `above` or `below` holds, lingers and clears; `cross` has `rearm`";
     "large_trade" => large_trade::LargeTrade, "kind `volume` with `above` over a window holds, lingers and clears";
+    "channel" => channel::Channel, "kind `price` with `inside` or `outside` holds, lingers and clears";
+    "breakout" => breakout::Breakout, "kind `change` holds, lingers and clears";
+    "cvd_cross" => cvd_cross::CvdCross, "kind `cvd` with `above` or `below` holds, lingers and clears";
+}
+
+/// A kind that has another way to be meant, by what stands in its table.
+pub(crate) fn variant<'a>(kind: &'a str, value: &Value) -> &'a str {
+    let auto = || value.get("for").and_then(Value::as_str) == Some("auto");
+    match kind {
+        "cvd" if value.get("cross").is_some() => "cvd_cross",
+        "trade_rate" if value.get("spike").is_some() => "trade_rate_spike",
+        "silence" if auto() => "silence_auto",
+        _ => kind,
+    }
+}
+
+/// The word of config.toml for a variant.
+fn told(word: &'static str) -> &'static str {
+    match word {
+        "cvd_cross" => "cvd",
+        "trade_rate_spike" => "trade_rate",
+        "silence_auto" => "silence",
+        _ => word,
+    }
 }
 
 /// The kinds whose thresholds have names of their own.
@@ -202,6 +243,9 @@ pub(crate) fn read_bounds(when: &mut Reader<'_>, what: &Measured) -> Option<Boun
         Measured::Quiet(quiet) => quiet::bounds(when, quiet),
         Measured::Health(health) => health::bounds(when, health),
         Measured::MarketEvent(event) => market_event::bounds(event),
+        Measured::VolumeSpike(_) | Measured::TradeRateSpike(_) => Bounds::read_under("k", when, what.unit()),
+        Measured::Imbalance(imbalance) => imbalance::bounds(when, imbalance),
+        Measured::SilenceAuto(_) => Some(Bounds::above(Decimal::from(1))),
         _ => Bounds::read(when, what.unit()),
     }
 }
@@ -217,7 +261,7 @@ fn is_general(kind: &str, value: &Value) -> bool {
     match kind {
         "volume" => has(&["severities", "below", "inside", "outside"]),
         "price" | "change" | "silence" => has(&["severities"]),
-        _ => BUILT.contains(&kind) && !PLAIN.contains(&kind),
+        _ => !PLAIN.contains(&kind),
     }
 }
 
@@ -233,7 +277,7 @@ pub(crate) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut F
         faults.push(
             format!("{rule}/source"),
             message,
-            "only kinds price, cross and change look at another source",
+            "only kinds price, cross, change and channel look at another source",
         );
     }
     if is_general(kind, value) {
@@ -250,7 +294,7 @@ pub(crate) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut F
 }
 
 /// The kinds that look at a `source`.
-const SOURCED: &[&str] = &["price", "cross", "change", "all", "any", "not", "sequence"];
+const SOURCED: &[&str] = &["price", "cross", "change", "channel", "all", "any", "not", "sequence"];
 
 /// The kind of a condition, if it is one that can be used; if not, that is noted.
 pub(crate) fn kind_of<'a>(value: &'a Value, path: &str, faults: &mut Faults) -> Option<&'a str> {
@@ -270,7 +314,7 @@ pub(crate) fn kind_of<'a>(value: &'a Value, path: &str, faults: &mut Faults) -> 
         }
     };
     if BUILT.contains(&kind) {
-        return Some(kind);
+        return Some(variant(kind, value));
     }
     let message = if PLANNED.contains(&kind) {
         format!("kind `{kind}` is not available in this version")

@@ -16,6 +16,9 @@ mod config;
 mod engine;
 mod fixed;
 mod kinds;
+mod maths;
+#[cfg(test)]
+mod naive;
 mod rule;
 mod say;
 mod signal;

@@ -27,6 +27,30 @@ impl Bounds {
             let message = format!("`clear_margin` with `{form}`");
             when.fault("clear_margin", message, "`clear` with `above` or `below`");
         }
+        Self::read_form(form, when, unit)
+    }
+
+    /// The same where the threshold to reach stands under a key of its own.
+    pub(crate) fn read_under(key: &'static str, when: &mut Reader<'_>, unit: Unit) -> Option<Self> {
+        let form = exactly_one(when, &[key, "severities"])?;
+        for other in ["above", "below", "inside", "outside", "clear_margin"] {
+            if when.has(other) {
+                when.fault(other, format!("`{other}` with `{key}`"), format!("`{key}`, and `clear`"));
+            }
+        }
+        if form == "severities" {
+            return Self::read_form(form, when, unit);
+        }
+        Some(Self { unit, zone: Zone::Above(step(when, key, unit)?) })
+    }
+
+    /// At or above a plain number.
+    pub(crate) fn above(value: Decimal) -> Self {
+        let limit = Limit::plain(value);
+        Self { unit: Unit::Plain, zone: Zone::Above(Step { enter: limit, clear: limit }) }
+    }
+
+    fn read_form(form: &str, when: &mut Reader<'_>, unit: Unit) -> Option<Self> {
         let zone = match form {
             "above" => Zone::Above(step(when, form, unit)?),
             "below" => Zone::Below(step(when, form, unit)?),
@@ -42,9 +66,10 @@ fn step(when: &mut Reader<'_>, form: &str, unit: Unit) -> Option<Step> {
     let enter = limit(when, form, unit);
     let clear = if when.has("clear") { limit(when, "clear", unit) } else { enter };
     let (enter, clear) = (enter?, clear?);
-    let wrong = if form == "above" { Ordering::Greater } else { Ordering::Less };
+    let up = form != "below";
+    let wrong = if up { Ordering::Greater } else { Ordering::Less };
     if clear.cmp(&enter) == wrong {
-        let (side, most) = if form == "above" { ("above", "at most") } else { ("below", "at least") };
+        let (side, most) = if up { ("above", "at most") } else { ("below", "at least") };
         let message = format!("{} is {side} the level {}", spell(&clear), spell(&enter));
         when.fault("clear", message, format!("{most} {}", spell(&enter)));
         return None;

@@ -238,6 +238,8 @@ impl General {
         for ((_, signal), value) in self.signals.iter().zip(&mut self.values) {
             *value = signal.value(view);
         }
+        #[cfg(test)]
+        self.fresh.clone_from(&self.values);
         (self.timer, self.restless) = (NEVER, false);
         self.calm.fill((f64::NEG_INFINITY, f64::INFINITY));
         self.fired.clear();
@@ -343,5 +345,13 @@ impl Instance {
             scene.general(index, state, &node::describe(condition, &self.root, told, signals, moment, view));
         }
         state == Some(AlertState::Firing)
+    }
+}
+
+#[cfg(test)]
+impl General {
+    /// What the signals said last, be it that rules were looked at for it or not.
+    pub(crate) fn values(&self) -> &[Option<Reading>] {
+        &self.fresh
     }
 }

@@ -126,7 +126,8 @@ fn general(rule: &Rule) -> Option<Condition> {
         return Some(condition.clone());
     }
     let value = serde_json::from_str(&rule.text).ok()?;
-    let around = Around { source: rule.source, markets: &rule.markets };
+    // Plain rules build no bars.
+    let around = Around { source: rule.source, markets: &rule.markets, lateness_ms: 0 };
     condition::read(&value, "", around, &mut Faults::default())
 }
 
