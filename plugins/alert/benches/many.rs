@@ -37,6 +37,12 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
+/// Nanoseconds that this thread was on a core: other work on the machine does not count.
+fn on_core() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().next().and_then(|word| word.parse().ok()).expect("Linux counts it")
+}
+
 fn next(seed: &mut u64) -> u64 {
     *seed ^= *seed << 13;
     *seed ^= *seed >> 7;
@@ -132,13 +138,13 @@ fn main() {
             })
             .collect();
         let mut out = Out::new();
-        let start = Instant::now();
+        let start = on_core();
         for (index, trade) in (0u32..).zip(&trades) {
             out.stand_at(index);
             plugin.on_trade(trade, &mut out);
         }
         plugin.on_tick(&Tick { offset: 0, at_ms }, &mut out);
-        let took = start.elapsed().as_secs_f64();
+        let took = (on_core() - start) / 1e9;
         busy += took;
         most = most.max(took);
         alerts += out.finish(1000).1.len();

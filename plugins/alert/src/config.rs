@@ -12,6 +12,7 @@ use crate::condition;
 use crate::kinds;
 use crate::rule::{Config, Initial, OnUnknown, Rule, Scope, Source, Timing};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use tradehook_sdk::ConfigFault;
 
 const RULE_KEYS: &[&str] = &[
@@ -55,13 +56,15 @@ fn read(value: &Value, faults: &mut Faults) -> Option<Config> {
     let words = &[("resume", false), ("reset", true), ("backfill", false)];
     let reset_on_gap = top.choice("on_gap", words).unwrap_or(false);
     let mut rules: Vec<(usize, Rule)> = Vec::new();
+    let mut first_places = BTreeMap::new();
     for (index, item) in top.array("rules").unwrap_or_default().iter().enumerate() {
         let path = format!("/rules/{index}");
         let Some(rule) = read_rule(item, &path, lateness_ms, top.faults()) else { continue };
-        if let Some(first) = rules.iter().position(|(_, other)| other.id == rule.id) {
+        if let Some(first) = first_places.get(&rule.id) {
             let message = format!("a second rule with the id `{}`; the first is rule {first}", rule.id);
             top.faults().push(format!("{path}/id"), message, "an id of its own for each rule");
         }
+        first_places.entry(rule.id.clone()).or_insert(index);
         rules.push((index, rule));
     }
     condition::check_counted(&rules, top.faults());

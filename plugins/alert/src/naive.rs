@@ -112,7 +112,8 @@ fn compare(name: &str, steps: &[Step], restarts: usize) -> Vec<usize> {
         if !model.step(step) || !settled {
             continue;
         }
-        let mut values = plugin.engine.values(0).iter();
+        let engine = plugin.engine.borrow();
+        let mut values = engine.readings(0).iter();
         let each = all.iter().zip(happens).zip(&mut seen).zip(&mut truths).enumerate();
         for (index, (((rule, happens), count), truth)) in each {
             let place = || format!("{name}, step {number} {step:?}, {}", rule.when);

@@ -355,3 +355,52 @@ fn a_gap_can_be_a_new_beginning() {
         ],
     );
 }
+
+#[test]
+fn a_rule_says_why_it_is_silent() {
+    use tradehook_sdk::Plugin;
+    let config = rules(
+        r#"{"id": "held", "markets": ["*"], "hold": "10s", "when": {"kind": "price", "above": 100, "clear": 99}},
+           {"id": "young", "markets": ["*"], "when": {"kind": "volume", "window": "1m", "above": 1}},
+           {"id": "both", "markets": ["*"], "when": {"kind": "all", "of": [
+             {"kind": "change", "window": "1m", "pct": "2%"}, {"kind": "price", "below": "50"}]}},
+           {"id": "line", "markets": ["KRW-*"], "when": {"kind": "cross", "level": 100}},
+           {"id": "armed", "markets": ["KRW-*"], "initial": "arm", "when": {"kind": "price", "above": 100}}"#,
+    );
+    let mut plugin = plugin(&config);
+    run(&mut plugin, &tape("0:101 4:102"));
+    let before = plugin.snapshot();
+    let check = |rule: &str, market: &str, reason: &str, fragments: &[&str]| {
+        let query = format!(r#"{{"rule": "{rule}", "market": "{market}"}}"#);
+        let answer = plugin.inspect(&query).unwrap();
+        assert!(answer.contains(&format!(r#""reason":"{reason}""#)), "{rule}: {answer}");
+        for fragment in fragments {
+            assert!(answer.contains(fragment), "{rule}: no {fragment} in {answer}");
+        }
+    };
+    check(
+        "held",
+        "KRW-BTC",
+        "true for 4s of 10s",
+        &[r#""left_ms":6000"#, r#""value":"102""#, r#""clear":"99""#],
+    );
+    check("young", "KRW-BTC", "not known yet: notional in 1m", &[r#""may_be_known_in_ms":56000"#]);
+    check("both", "KRW-BTC", "its condition is not met", &[r#""true":false"#, "at or below 50"]);
+    check(
+        "line",
+        "KRW-BTC",
+        "it fires at the instant at which it happens, which is not now",
+        &[r#""price_was":"above""#, r#""armed_down":true"#],
+    );
+    let armed = r#"it was true from the start, and waits until it is not (initial = \"arm\")"#;
+    check("armed", "KRW-BTC", armed, &[]);
+    check("line", "BTC-ETH", "the rule is not about BTC-ETH", &[]);
+    check("held", "KRW-ETH", "no trade of KRW-ETH was seen yet", &[]);
+    assert_eq!(plugin.inspect(r#"{"rule": "x"}"#), Err("there is no rule `x`".to_owned()));
+    assert_eq!(
+        plugin.inspect(r#"{"rule": "line"}"#).as_deref(),
+        Ok(r#"{"keys":["KRW-BTC"],"kind":"cross","rule":"line"}"#)
+    );
+    assert!(plugin.inspect("what?").is_err_and(|error| error.contains("not JSON")));
+    assert_eq!(plugin.snapshot(), before, "asking changes nothing");
+}

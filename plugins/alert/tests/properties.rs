@@ -109,7 +109,32 @@ const ALL: &str = r#"{"lateness": "2s", "idle_lag": "2s", "rules": [
     {"id": "s2", "markets": ["KRW-BTC"], "linger": "2s", "hold": "1s", "when": {"kind": "silence", "for": "4s"}},
     {"id": "s3", "markets": ["BTC-ETH", "KRW-XRP"], "linger": "1s", "when": {"kind": "silence", "for": "7s", "expect_from_start": true}},
     {"id": "s4", "markets": ["*"], "when": {"kind": "silence", "max_count": 4, "window": "9s"}},
-    {"id": "s5", "markets": ["*"], "linger": "1s", "when": {"kind": "silence", "max_count": 70, "window": "11m"}}
+    {"id": "s5", "markets": ["*"], "linger": "1s", "when": {"kind": "silence", "max_count": 70, "window": "11m"}},
+    {"id": "e1", "markets": ["*"], "hold": "1s", "when": {"kind": "price", "severities": [
+        {"severity": "info", "above": 100, "clear": "99.5"}, {"severity": "warning", "above": 101, "clear": 100},
+        {"severity": "critical", "above": "101.5", "clear": 101}]}},
+    {"id": "e2", "markets": ["*"], "linger": "2s", "when": {"kind": "change", "window": "20s", "severities": [
+        {"severity": "info", "above": "1%"}, {"severity": "critical", "above": "2%", "clear": "1.5%"}]}},
+    {"id": "g1", "markets": ["*"], "when": {"kind": "trade_rate", "window": "8s", "above": 5}},
+    {"id": "g2", "markets": ["*"], "hold": "1s", "when": {"kind": "spread", "above": 60, "clear": 40}},
+    {"id": "g3", "markets": ["*"], "linger": "1s", "when": {"kind": "all", "within": "9s", "of": [
+        {"kind": "cross", "levels": [99, 100, 101]}, {"kind": "large_trade", "min_notional": 250},
+        {"kind": "not", "of": {"kind": "silence", "for": "8s"}}]}},
+    {"id": "g4", "markets": ["*"], "when": {"kind": "any", "of": [
+        {"kind": "volume", "window": "15m", "above": 4000, "warmup": "partial"},
+        {"kind": "all", "of": [{"kind": "spread", "below": 30}, {"kind": "price", "outside": [98, 102]}]}]}},
+    {"id": "q1", "markets": ["*"], "when": {"kind": "sequence", "within": "15s", "steps": [
+        {"kind": "large_trade", "min_notional": 250}, {"kind": "price", "above": 100},
+        {"kind": "change", "window": "5s", "pct": "0.5%", "direction": "down", "warmup": "partial"}]}},
+    {"id": "q2", "markets": ["*"], "when": {"kind": "sequence", "within": "30s",
+        "not": {"kind": "price", "below": 98}, "steps": [
+        {"kind": "cross", "level": 100}, {"kind": "silence", "for": "3s"}]}},
+    {"id": "f1", "markets": ["*"], "when": {"kind": "frequency", "window": "40s", "above": 2, "rule": "l1"}},
+    {"id": "f2", "markets": ["*"], "hold": "1s", "when": {"kind": "frequency", "window": "1m", "above": 3,
+        "of": {"kind": "price", "above": 100}}},
+    {"id": "f3", "markets": ["*"], "when": {"kind": "frequency", "window": "2m", "above": 2, "of":
+        {"kind": "sequence", "within": "15s", "steps": [
+            {"kind": "price", "below": 100}, {"kind": "price", "above": "100.5"}]}}}
 ]}"#;
 
 const EVERYTHING: Shape =
@@ -129,7 +154,7 @@ fn a_restart_anywhere_changes_nothing() {
         assert_eq!(said.len(), whole.len(), "seed {seed}");
     }
     // A property of rules that never fire would hold of anything.
-    assert_eq!(kinds.len(), 28, "rules that fired: {kinds:?}");
+    assert_eq!(kinds.len(), 39, "rules that fired: {kinds:?}");
 }
 
 #[test]
@@ -140,6 +165,8 @@ fn a_level_fires_and_resolves_in_turn() {
         for said in run(&mut plugin(ALL), &steps) {
             let key = (said.alert.rule.clone(), said.alert.key.clone());
             match said.alert.state {
+                // A further firing is another severity.
+                AlertState::Firing if said.alert.severity.is_some() => drop(firing.insert(key)),
                 AlertState::Firing => assert!(firing.insert(key), "seed {seed}: fired twice: {said:?}"),
                 AlertState::Resolved => {
                     assert!(firing.remove(&key), "seed {seed}: resolved from nothing: {said:?}")
@@ -188,7 +215,14 @@ fn ticks_that_nothing_waits_for_change_nothing() {
         {"id": "x", "markets": ["*"], "when": {"kind": "cross", "step": 1, "rearm": "0.3"}},
         {"id": "c", "markets": ["*"], "when": {"kind": "change", "reference": "prev_close", "pct": "2%"}},
         {"id": "l", "markets": ["*"], "when": {"kind": "large_trade", "min_notional": 800, "aggregate": "sweep"}},
-        {"id": "s", "markets": ["*"], "when": {"kind": "silence", "for": "7d"}}
+        {"id": "s", "markets": ["*"], "when": {"kind": "silence", "for": "7d"}},
+        {"id": "e", "markets": ["*"], "when": {"kind": "price", "severities": [
+            {"severity": "info", "above": 99}, {"severity": "critical", "above": 102, "clear": 101}]}},
+        {"id": "a", "markets": ["*"], "when": {"kind": "all", "of": [
+            {"kind": "price", "above": 100}, {"kind": "spread", "above": 50}]}},
+        {"id": "q", "markets": ["*"], "when": {"kind": "sequence", "within": "1d", "steps": [
+            {"kind": "price", "above": 100}, {"kind": "price", "above": 100}, {"kind": "price", "below": 102}]}},
+        {"id": "f", "markets": ["*"], "when": {"kind": "frequency", "window": "1d", "above": 5, "rule": "x"}}
     ]}"#;
     let shape = Shape { ticks: false, gaps: false, late: false, ..EVERYTHING };
     for seed in 300..320u64 {
@@ -218,7 +252,11 @@ fn ten_times_every_price_changes_no_decision() {
             {{"id": "x", "markets": ["*"], "when": {{"kind": "cross", "level": {ten}, "rearm": {one}}}}},
             {{"id": "g", "markets": ["*"], "when": {{"kind": "cross", "step": {two}, "rearm": "1%"}}}},
             {{"id": "c", "markets": ["*"], "when": {{"kind": "change", "window": "5s", "pct": "1.5%", "clear": "0.5%"}}}},
-            {{"id": "d", "markets": ["*"], "when": {{"kind": "change", "window": "5s", "abs": {half}}}}}
+            {{"id": "d", "markets": ["*"], "when": {{"kind": "change", "window": "5s", "abs": {half}}}}},
+            {{"id": "q", "markets": ["*"], "when": {{"kind": "sequence", "within": "20s", "steps": [
+                {{"kind": "cross", "level": {ten}}}, {{"kind": "change", "window": "5s", "pct": "1.5%"}}]}}}},
+            {{"id": "n", "markets": ["*"], "when": {{"kind": "all", "of": [{{"kind": "price", "above": {ten}}},
+                {{"kind": "change", "window": "9s", "abs": {half}, "warmup": "partial"}}]}}}}
         ]}}"#
         )
     };
@@ -610,4 +648,34 @@ fn the_general_evaluator_sees_the_instants_that_plain_rules_see() {
         }
         assert!(count > 50, "too little said to prove anything: {instant}, {count}");
     }
+}
+
+/// [numbers-survive]
+#[test]
+fn every_exact_move_fires() {
+    let (mut moves, mut missed) = (0, 0);
+    for tenths in (1..1200u64).step_by(7) {
+        for hundredths in [5u64, 10, 25, 30, 50, 70, 110, 120, 250, 330, 500, 1000, 1250] {
+            // At scale 5, where the moved price is exact.
+            let (from, to) = (tenths * 10_000, tenths * (10_000 + hundredths));
+            let price = |units: u64| format!("{}.{:05}", units / 100_000, units % 100_000);
+            let share = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+            let when =
+                format!(r#"{{"kind": "change", "window": "60s", "pct": "{share}%", "direction": "up"}}"#);
+            let config = common::rules(&format!(
+                r#"{{"id": "plain", "markets": ["*"], "when": {when}}},
+                   {{"id": "part", "markets": ["*"], "when": {{"kind": "all", "of": [{when}]}}}}"#
+            ));
+            let feed = format!("0:{} 60:{} 60:{}", price(from), price(to - 1), price(to));
+            let said = run(&mut plugin(&config), &common::tape(&feed));
+            let fired: Vec<(usize, &str)> =
+                said.iter().map(|said| (said.step, said.alert.rule.as_str())).collect();
+            assert_eq!(fired, [(2, "plain"), (2, "part")], "{feed}, {share}%");
+            moves += 1;
+            let float = |units: u64| price(units).parse::<f64>().unwrap_or(f64::NAN);
+            let share: f64 = share.parse().unwrap_or(f64::NAN);
+            missed += usize::from(float(to) / float(from) - 1.0 < share / 100.0);
+        }
+    }
+    assert!(moves > 2000 && missed * 4 > moves, "binary fractions would miss {missed} of {moves}");
 }

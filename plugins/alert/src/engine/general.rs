@@ -17,7 +17,7 @@ use super::view::{Needs, View};
 use crate::bounds::Reading;
 use crate::condition::{Condition, Counted};
 use crate::kinds::{Fill, Instant, Measured};
-use crate::rule::{Rule, When};
+use crate::rule::{Rule, Timing, When};
 use crate::say::Scene;
 use crate::signal::{Edge, Happening, Signal, pack};
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub(crate) struct General {
     timer: i64,
     /// Whether the next trade must be looked at in any case.
     restless: bool,
+    /// Whether the next tick must be looked at in any case.
+    roused: bool,
     /// Whether some rule counts the events of another.
     counts_rules: bool,
     /// The markets whose trades are legs of signals here, and the facts that are looked at.
@@ -91,7 +93,13 @@ impl General {
 
     /// An instance of a rule.
     pub(crate) fn add(&mut self, index: u32, rule: &Rule, needs: &mut Needs<'_>) {
-        let When::General(condition) = &rule.when else { return };
+        if let When::General(condition) = &rule.when {
+            self.put(index, condition, rule.timing, needs);
+        }
+    }
+
+    /// The same for a condition.
+    pub(crate) fn put(&mut self, index: u32, condition: &Condition, timing: Timing, needs: &mut Needs<'_>) {
         let root = self.node(condition, needs);
         let mut joint = Vec::new();
         condition.leaves(&mut |leaf| match leaf {
@@ -110,7 +118,7 @@ impl General {
         self.counts_rules |= !condition.counted_rules().is_empty();
         let depth = crate::condition::depth(needs.rules, condition, 0);
         self.restless = true;
-        let level = Level::new(index, rule.timing);
+        let level = Level::new(index, timing);
         let place = self.instances.partition_point(|instance| instance.depth <= depth);
         self.instances.insert(place, Instance { level, root, told: 0, joint, depth });
     }
@@ -234,7 +242,7 @@ impl General {
         }
         #[cfg(test)]
         self.fresh.clone_from(&self.values);
-        (self.timer, self.restless) = (NEVER, false);
+        (self.timer, self.restless, self.roused) = (NEVER, false, false);
         self.calm.fill((f64::NEG_INFINITY, f64::INFINITY));
         self.fired.clear();
         if self.counts_rules {
@@ -261,6 +269,9 @@ impl General {
 
     /// The first clock at which something changes without a trade.
     pub(crate) fn due(&self, rules: &[Rule], view: &View<'_>) -> i64 {
+        if self.roused {
+            return i64::MIN;
+        }
         let signals = self.signals.iter().map(|(_, signal)| signal.due(view));
         let instances = self.instances.iter().map(|instance| {
             let condition = match rules.get(instance.level.rule as usize).map(|rule| &rule.when) {
@@ -274,7 +285,8 @@ impl General {
 
     /// Trades of this stretch may be missing.
     pub(crate) fn gap(&mut self, from_ms: i64, to_ms: i64) {
-        self.restless = true;
+        // What was known may be unknown by it.
+        (self.restless, self.roused) = (true, true);
         self.signals.iter_mut().for_each(|(_, signal)| signal.gap(from_ms, to_ms));
         self.edges.iter_mut().for_each(|(_, edge)| edge.gap(from_ms, to_ms));
         self.instances.iter_mut().for_each(|instance| instance.level.freeze(from_ms, to_ms));
@@ -289,7 +301,7 @@ impl General {
 
     /// The states back.
     pub(crate) fn set_states(&mut self, states: Vec<(Vec<u8>, Vec<u8>)>) {
-        self.restless = true;
+        (self.restless, self.roused) = (true, true);
         let states: BTreeMap<Vec<u8>, Vec<u8>> = states.into_iter().collect();
         for (id, signal) in &mut self.signals {
             if let Some(state) = states.get(id) {
@@ -345,7 +357,7 @@ impl Instance {
 #[cfg(test)]
 impl General {
     /// What the signals said last, be it that rules were looked at for it or not.
-    pub(crate) fn values(&self) -> &[Option<Reading>] {
+    pub(crate) fn readings(&self) -> &[Option<Reading>] {
         &self.fresh
     }
 }

@@ -96,6 +96,16 @@ impl Level {
         !self.memory.truth && self.memory.known && self.memory.phase == Phase::Ok && self.memory.armed
     }
 
+    /// How truth becomes an alert.
+    pub(crate) fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// Whether a first truth may count.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.memory.armed
+    }
+
     /// Goes on firing if the other does, until it is known not to be true.
     pub(crate) fn go_on(&mut self, other: &Self) {
         if other.is_firing() {

@@ -97,7 +97,7 @@ impl Market {
 }
 
 /// The levels of the plain rules.
-fn levels(market: &mut Market) -> Vec<&mut Level> {
+pub(super) fn levels(market: &mut Market) -> Vec<&mut Level> {
     let level = |place| match place {
         Place::Level(level) => Some(level),
         Place::Watch(watch) => watch.level_mut(),

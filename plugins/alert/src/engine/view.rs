@@ -8,6 +8,7 @@ use super::level::NEVER;
 use super::log::Log;
 use super::quoted::Quoted;
 use super::slot::{Pane, RAW_WINDOW_MS, Single};
+use super::watches::Watches;
 use super::world::World;
 use crate::kinds::Measure;
 use crate::rule::{Rule, Source, Taker};
@@ -51,6 +52,14 @@ pub(crate) struct Needs<'a> {
     pub(crate) subject: Option<&'a str>,
     /// All rules, for those that count the events of another.
     pub(crate) rules: &'a [Rule],
+}
+
+impl<'a> Needs<'a> {
+    /// What a market has.
+    pub(super) fn of(watches: &'a mut Watches, code: &'a str, rules: &'a [Rule]) -> Self {
+        let Watches { raw, panes, quoted, .. } = watches;
+        Self { raw, panes, quoted, code, subject: None, rules }
+    }
 }
 
 impl Needs<'_> {

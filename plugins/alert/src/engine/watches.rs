@@ -207,9 +207,7 @@ impl Watches {
         if self.general.is_empty() {
             return;
         }
-        self.raw.settle(clock.now_ms);
-        self.panes.settle(clock.now_ms);
-        self.quoted.iter_mut().for_each(|quoted| quoted.settle(clock.now_ms));
+        self.settle(clock);
         let view =
             view(clock, self.quotes, (&self.raw, &self.panes, &self.quoted), scene.prev_close, scene.world);
         look(&mut self.general, &view, scene);
@@ -250,6 +248,23 @@ impl Watches {
             }
             self.quiets_rest &= level.at_rest();
         }
+    }
+
+    /// Moves every window to this clock.
+    pub(crate) fn settle(&mut self, clock: &Clock) {
+        self.raw.settle(clock.now_ms);
+        self.panes.settle(clock.now_ms);
+        self.quoted.iter_mut().for_each(|quoted| quoted.settle(clock.now_ms));
+    }
+
+    /// What signals see.
+    pub(crate) fn view<'a>(
+        &'a self,
+        clock: &Clock,
+        prev_close: Option<Decimal>,
+        world: &'a World,
+    ) -> View<'a> {
+        view(clock, self.quotes, (&self.raw, &self.panes, &self.quoted), prev_close, world)
     }
 
     /// The clock moved, and there was no trade at all yet.

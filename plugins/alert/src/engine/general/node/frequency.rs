@@ -52,7 +52,7 @@ impl Counter {
     }
 
     /// The count.
-    pub(super) fn now(&self) -> Reading {
+    pub(crate) fn now(&self) -> Reading {
         Reading::count(i128::from(self.total))
     }
 
