@@ -13,8 +13,8 @@
 //! Keeps: [fails-alone] [commit-is-atomic] [bounded]
 
 use super::{
-    ask::{Desk, Inspector},
     output::{Output, note_to},
+    questions::Questions,
 };
 use crate::{
     delivery::Delivery,
@@ -54,11 +54,13 @@ pub(super) struct Control {
     stop_at: AtomicU64,
     /// It stops now.
     abandon: AtomicBool,
+    /// What it is asked between two batches.
+    pub(super) questions: Arc<Questions>,
 }
 
 impl Default for Control {
     fn default() -> Self {
-        Self { stop_at: AtomicU64::new(u64::MAX), abandon: AtomicBool::new(false) }
+        Self { stop_at: AtomicU64::new(u64::MAX), abandon: AtomicBool::new(false), questions: Arc::default() }
     }
 }
 
@@ -95,7 +97,6 @@ pub(super) struct Worker {
     pub(super) status: Status,
     pub(super) control: Arc<Control>,
     /// Over which its plugins can be asked.
-    pub(super) inspector: Inspector,
     pub(super) kept: Kept,
     /// What came before this offset of the tape was said by an earlier process.
     pub(super) said: u64,
@@ -127,7 +128,6 @@ impl Worker {
 
 struct Loop {
     w: Worker,
-    desk: Desk,
     reader: Reader,
     heart: Arc<Heart>,
     seen: Arc<PipelineStatus>,
@@ -156,7 +156,6 @@ impl Loop {
             })
             .collect();
         Self {
-            desk: w.inspector.open(w.pipeline.counts().map(|(name, _)| name)),
             reader: reader(&w),
             // A call may take its deadline, and a failed batch some of them.
             heart: w.status.heart(&format!("pipeline {name}"), Duration::from_secs(30)),
@@ -179,7 +178,7 @@ impl Loop {
         }
         while !self.w.control.abandon.load(Ordering::Acquire) {
             self.heart.beat();
-            self.desk.answer(&mut self.w.pipeline);
+            self.w.control.questions.answer(&mut self.w.pipeline, &mut self.w.output);
             let left = self.w.control.stop_at.load(Ordering::Acquire).saturating_sub(self.reader.position());
             if left == 0 {
                 break;
@@ -355,6 +354,7 @@ impl Loop {
     }
 
     fn stop(mut self) -> Halted {
+        self.w.control.questions.close();
         self.judge();
         self.commit(true);
         self.show();
