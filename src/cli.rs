@@ -3,7 +3,7 @@
 //! Owns argument parsing, printing and exit codes. Results go to standard output, everything else
 //! to standard error. Does no work of its own.
 //!
-//! Exit codes: 0 clean, 64 wrong usage, 69 something needed is not there, 70 a
+//! Exit codes: 0 clean, 1 a test of rules failed, 64 wrong usage, 69 something needed is not there, 70 a
 //! part of the running job ended that should not have, 74 output or state could
 //! not be written, 78 the configuration or a plugin was refused, 101 a bug of ours.
 
@@ -24,14 +24,22 @@ macro_rules! tell {
     }};
 }
 
+mod alert;
+mod ask;
+mod channel;
 mod check;
+mod config;
 mod demo;
 mod history;
 pub mod log;
+mod outbox;
 mod plugin;
 pub mod progress;
 mod replay;
+mod route;
+mod rule;
 mod run;
+mod status;
 mod venue;
 pub mod view;
 
@@ -41,6 +49,7 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 /// How a command ends when it does not end well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
+    Failed = 1,
     Usage = 64,
     Unavailable = 69,
     Bug = 70,
@@ -57,6 +66,7 @@ Examples:
   tradehook run                           the live job of ./config.toml
   tradehook replay trades.jsonl           the same plugins over recorded trades
   tradehook history KRW-BTC --from 3h     fetch such trades from the venue
+  tradehook rule test alerts_test.toml    what the rules do to trades that you write down
   tradehook plugin new my-alert           begin a plugin of your own";
 
 /// Keeps an Upbit trade stream alive and runs your sandboxed WASM plugins on every trade.
@@ -75,13 +85,33 @@ enum Command {
     Run(run::Arguments),
     /// Say every mistake in a configuration and its plugins, and run nothing
     Check(check::Arguments),
+    /// Every key of a configuration, for people and for editors
+    #[command(subcommand)]
+    Config(config::Command),
     /// Drive the plugins with recorded trades, as fast as they go
     Replay(replay::Arguments),
     /// Download trades of the past seven days into a recording for `replay`
     History(history::Arguments),
+    /// Try rules before they are trusted: check, test, backtest, tune, explain
+    #[command(subcommand)]
+    Rule(rule::Command),
+    /// Show whom an alert would reach, and in which words
+    #[command(subcommand)]
+    Route(route::Command),
     /// Begin, check and try plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Say how the running process is
+    Status(status::Arguments),
+    /// What fires in the running process: list it, silence it, take notice of it
+    #[command(subcommand)]
+    Alert(alert::Command),
+    /// Where alerts go: how the channels do, and a test of one
+    #[command(subcommand)]
+    Channel(channel::Command),
+    /// Messages that wait for delivery or were given up
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Run the stand-in venue alone, for working on plugins offline
     Venue(venue::Arguments),
 }
@@ -110,9 +140,16 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Config(command) => config::run(&command),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
+        Command::Rule(command) => rule::run(&command),
+        Command::Route(command) => route::run(&command),
         Command::Plugin(command) => plugin::run(&command),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Alert(command) => alert::run(&command),
+        Command::Channel(command) => channel::run(&command),
+        Command::Outbox(command) => outbox::run(&command),
         Command::Venue(arguments) => venue::run(&arguments),
     };
     match outcome {

@@ -222,7 +222,10 @@ mod tests {
         };
         check(FactValue::Bool(true), r#"{"bool":true}"#);
         check(FactValue::Int(-7), r#"{"int":-7}"#);
-        check(FactValue::Number("1388.250000000000001".parse().unwrap()), r#"{"number":"1388.250000000000001"}"#);
+        check(
+            FactValue::Number("1388.250000000000001".parse().unwrap()),
+            r#"{"number":"1388.250000000000001"}"#,
+        );
         check(FactValue::Text("주의".into()), r#"{"text":"주의"}"#);
         check(FactValue::Unknown, r#""unknown""#);
     }

@@ -13,12 +13,14 @@ pub mod trade;
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod feed;
 pub mod http;
 pub mod outbox;
 pub mod pipeline;
 pub mod plugin;
 pub mod policy;
+pub mod rehearse;
 pub mod replay;
 pub mod rest;
 pub mod runtime;

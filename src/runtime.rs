@@ -14,28 +14,34 @@ mod ban;
 mod bundled;
 mod clockwork;
 mod fetch;
+mod health;
+mod heartbeat;
 mod history;
 mod intake;
 mod live;
 mod output;
 mod plan;
+mod questions;
+mod rehearsal;
 mod replay;
 mod sessions;
 mod spine;
 #[cfg(test)]
 mod tests;
+mod warnings;
 mod worker;
 
 pub use ban::{BanBook, Noting};
-pub use bundled::BUNDLED;
+pub use bundled::{BUNDLED, SCHEMAS};
 pub use clockwork::run as tick;
 pub use fetch::run as fetch;
 pub use history::{
     Completed, History, HistoryError, Note, Reached, WalkError, Wanted, is_begun, venue_now_ms,
 };
 pub use intake::Intake;
-pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
+pub use live::{Options, ReloadError, Runtime, StartError, Stopped, test_channel};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};
+pub use rehearsal::{Rehearsal, routed};
 pub use replay::{Replay, ReplayError, Source, Summary};
 pub use spine::{Spine, Wall};

@@ -10,7 +10,7 @@ use std::{
 use super::{Bundled, Code, Config, Input, MAX_FILE_BYTES, Outside, Refused, load, parse, text};
 
 /// A machine of the tests' own: a few variables and files.
-struct Machine;
+pub(super) struct Machine;
 
 impl Outside for Machine {
     fn variable(&self, name: &str) -> Option<String> {
@@ -19,6 +19,7 @@ impl Outside for Machine {
             "BAD_URL" => Some("https://10.0.0.1/T0KEN".into()),
             "HOOK_SECRET" => Some("whsec_T0KEN".into()),
             "HOME" => Some("/home/operator".into()),
+            "XDG_RUNTIME_DIR" => Some("/run/user/1000".into()),
             _ => None,
         }
     }

@@ -2,47 +2,52 @@
 //!
 //! Keeps: [one-way] [named-means-required] [bounded]
 
+mod desk;
 mod error;
+mod settings;
 mod sinks;
 
 pub use error::{ReloadError, StartError};
+pub use sinks::test as test_channel;
 
 use super::{
     ban::BanBook,
-    clockwork, fetch,
+    clockwork, fetch, heartbeat,
     output::Output,
     plan::{self, Group, Plan},
-    sessions::{self, Wanted},
+    questions::Directory,
+    sessions,
     spine::Spine,
-    worker::{self, Control, Kept, Running, Worker},
+    worker::{self, Control, Running, Worker},
 };
 use crate::{
     config::{Config, Refused},
     entry::GapCause,
-    feed::{FeedConfig, SystemClock, WallClock, WsConnector},
+    feed::{SystemClock, WallClock, WsConnector},
+    http::Ping,
     outbox::{self, FileStore, MemoryStore, Store},
     pipeline::Checkpoint,
     plugin::Host,
-    rest::{Rest, RestConfig, UrlError, VenueDoor},
-    splice::{SpliceConfig, WhenFull},
+    rest::Rest,
     status::{self, Status, StatusError},
-    tape::{Tape, TapeConfig},
-    upbit::{self, Format, Subscription},
+    tape::Tape,
 };
+use desk::{Channels, Desk};
+use settings::{kept, rest, splice_config, tape_config, wanted};
 use std::{
     collections::BTreeMap,
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-
-/// A segment is closed at this size, or at a quarter of what is retained.
-const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// What the caller decides, and not the file.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +75,8 @@ pub struct Runtime {
     status: Status,
     spine: Arc<Spine>,
     bans: BanBook,
+    /// Whether a rule asks for what the venue warns of.
+    heeds_warnings: Arc<AtomicBool>,
     running: Vec<Running>,
     /// Of the plugins' files, in order.
     digests: Vec<String>,
@@ -78,7 +85,12 @@ pub struct Runtime {
     clockwork: Task,
     sender: Task,
     http: Option<Task>,
+    heartbeat: Option<Task>,
     status_addr: Option<SocketAddr>,
+    /// The control socket.
+    control: Option<Task>,
+    directory: Arc<Directory>,
+    channels: Arc<Channels>,
 }
 
 /// A task and how it is told to end.
@@ -118,11 +130,13 @@ impl Runtime {
         let connector = WsConnector::new(&config.feed.url).map_err(StartError::Venue)?;
         let rest = rest(&config).map_err(StartError::Rest)?;
         let listener = listen(config.status.listen).await?;
+        let listening = desk::listen(&config)?;
         let tape = Arc::new(Tape::open(tape_config(&config)).map_err(StartError::Tape)?);
         let store = open_store(&config)?;
         let workers = prepare(&config, &plan.groups, &tape, &store, &status)?;
 
-        let sender = sinks::spawn(&config, &options, Arc::clone(&store), status.clone());
+        let channels = Arc::<Channels>::default();
+        let sender = sinks::spawn(&config, &options, Arc::clone(&store), status.clone(), &channels);
         let running = spawn_all(workers).map_err(StartError::Thread)?;
         let wall_ms = Arc::new(|| SystemClock.now_ms());
         let spine = Arc::new(Spine::new(Arc::clone(&tape), status.clone(), wall_ms, splice_config(&config)));
@@ -132,10 +146,12 @@ impl Runtime {
         };
         let status_addr = listener.as_ref().and_then(|l| l.local_addr().ok());
         let http = listener.map(|listener| serve_status(listener, status.clone()));
+        let heartbeat = heartbeat(&config, &status);
         let bans = BanBook::open(config.state.dir.as_deref());
         let mut runtime = Self {
             feed: Task::spawn(|_| async {}),
             fetcher: Task::spawn(|_| async {}),
+            heeds_warnings: Arc::new(AtomicBool::new(heeds_warnings(&config))),
             config,
             options,
             host,
@@ -149,10 +165,32 @@ impl Runtime {
             clockwork,
             sender,
             http,
+            heartbeat,
             status_addr,
+            control: None,
+            directory: Arc::default(),
+            channels,
         };
+        runtime.list_pipelines();
+        runtime.control = listening.map(|listening| desk::spawn(listening, runtime.desk()));
         runtime.spawn_feed(connector, rest, GapCause::Downtime);
         Ok(runtime)
+    }
+
+    fn desk(&self) -> Desk {
+        Desk {
+            tape: Arc::clone(&self.tape),
+            store: Arc::clone(&self.store),
+            status: self.status.clone(),
+            directory: Arc::clone(&self.directory),
+            channels: Arc::clone(&self.channels),
+        }
+    }
+
+    /// After pipelines were started: whoever has a question finds them.
+    fn list_pipelines(&self) {
+        let running = self.running.iter().map(|r| (r.name.clone(), Arc::clone(&r.control.questions)));
+        self.directory.set(running.collect());
     }
 
     /// Where health and metrics are served.
@@ -169,7 +207,7 @@ impl Runtime {
 
     fn spawn_feed(&mut self, connector: WsConnector, rest: Rest, cause: GapCause) {
         let bans = (self.bans.clone(), connector.host().to_owned());
-        let wanted = wanted(&self.config, cause);
+        let wanted = wanted(&self.config, cause, &self.heeds_warnings);
         let (spine, asked, known) = (Arc::clone(&self.spine), rest.clone(), bans.clone());
         self.feed = Task::spawn(|stop| sessions::run(wanted, connector, asked, spine, known, stop));
         let spine = Arc::clone(&self.spine);
@@ -216,6 +254,7 @@ impl Runtime {
             Ok(running) => self.running = running,
             Err(error) => error!(%error, "no thread for a pipeline"),
         }
+        self.list_pipelines();
         self.swap_sender(&config).await;
         self.digests = plan.digests();
         let feed_changed = config.feed != self.config.feed;
@@ -228,6 +267,7 @@ impl Runtime {
             self.spine.configure(splice_config(&self.config));
             self.spawn_feed(connector, rest, GapCause::SessionLost);
         }
+        self.heeds_warnings.store(heeds_warnings(&self.config), Ordering::Relaxed);
         let (plugins, channels) = (&self.config.plugins, &self.config.channels);
         self.status.retain(|kind, name| match kind {
             "channel" => channels.iter().any(|c| c.name == name),
@@ -245,6 +285,7 @@ impl Runtime {
         let changed = [
             ("[tape]", new.tape != old.tape),
             ("[state]", new.state != old.state),
+            ("[control]", new.control != old.control),
             ("[status]", new.status != old.status),
             ("[log]", new.log != old.log),
             ("[runtime]", new.runtime != old.runtime),
@@ -310,6 +351,7 @@ impl Runtime {
             Ok(Err(error)) => error!(%error, "no thread for a pipeline"),
             Err(refused) => error!("a pipeline does not start again: {}", refused.render(false)),
         }
+        self.list_pipelines();
     }
 
     fn successors(
@@ -355,7 +397,8 @@ impl Runtime {
         }
         let next = self.spawn_nothing();
         std::mem::replace(&mut self.sender, next).end().await;
-        self.sender = sinks::spawn(config, &self.options, Arc::clone(&self.store), self.status.clone());
+        let (store, status) = (Arc::clone(&self.store), self.status.clone());
+        self.sender = sinks::spawn(config, &self.options, store, status, &self.channels);
     }
 
     /// Waits until a task or a pipeline's thread has ended that should not have: its name. That is
@@ -374,6 +417,9 @@ impl Runtime {
     /// within the grace period.
     pub async fn stop(self) -> Stopped {
         let deadline = Instant::now() + self.config.runtime.grace;
+        if let Some(control) = self.control {
+            control.end().await;
+        }
         self.feed.end().await;
         self.fetcher.end().await;
         self.clockwork.end().await;
@@ -400,8 +446,8 @@ impl Runtime {
         if let Err(error) = self.store.flush() {
             error!(%error, "the state is not flushed");
         }
-        if let Some(http) = self.http {
-            http.end().await;
+        for task in [self.http, self.heartbeat].into_iter().flatten() {
+            task.end().await;
         }
         self.tape.close();
         Stopped { drained, undelivered: self.store.queued().unwrap_or_default() }
@@ -429,18 +475,6 @@ fn serve_status(listener: TcpListener, status: Status) -> Task {
     })
 }
 
-fn tape_config(config: &Config) -> TapeConfig {
-    let from = &config.tape;
-    TapeConfig {
-        dir: from.dir.clone(),
-        retain_age: from.retain_age,
-        retain_bytes: from.retain_size,
-        segment_bytes: SEGMENT_BYTES.min(from.retain_size / 4).max(1 << 16),
-        sync_every: from.sync_interval,
-        memory_bytes: from.memory,
-    }
-}
-
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     match &config.state.dir {
         None => Ok(Arc::new(MemoryStore::new(outbox::Limits::MEMORY))),
@@ -452,75 +486,17 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     }
 }
 
-fn feed_config(config: &Config) -> FeedConfig {
-    let from = &config.feed;
-    FeedConfig {
-        ping_interval: from.ping_interval,
-        pong_timeout: from.pong_timeout,
-        connect_timeout: from.connect_timeout,
-        backoff_min: from.backoff_min,
-        backoff_max: from.backoff_max,
-        max_message: usize::try_from(from.max_message).unwrap_or(usize::MAX),
-        ..FeedConfig::default()
-    }
+/// Whether a rule is about what the venue warns of: then its list is read every minute.
+fn heeds_warnings(config: &Config) -> bool {
+    config.plugins.iter().any(|plugin| plugin.config.contains("\"market_event\""))
 }
 
-fn wanted(config: &Config, cause: GapCause) -> Wanted {
-    let from = &config.feed;
-    Wanted {
-        markets: from.markets.clone(),
-        streams: from.streams.clone(),
-        sockets: from.sockets,
-        redundancy: from.redundancy,
-        refresh_every: from.refresh_interval,
-        subscription: subscription(config),
-        feed: feed_config(config),
-        cause,
-    }
-}
-
-fn subscription(config: &Config) -> Subscription {
-    use crate::config::FrameFormat;
-    Subscription {
-        ticket: format!("tradehook-{}-{:08x}", std::process::id(), fastrand::u32(..)),
-        format: match config.feed.format {
-            FrameFormat::Default => Format::Default,
-            FrameFormat::Simple => Format::Simple,
-            FrameFormat::JsonList => Format::JsonList,
-            FrameFormat::SimpleList => Format::SimpleList,
-        },
-        ..Subscription::default()
-    }
-}
-
-fn splice_config(config: &Config) -> SpliceConfig {
-    let from = &config.feed.backfill;
-    SpliceConfig {
-        backfill: from.enabled,
-        deadline: from.deadline,
-        pages: from.pages,
-        hold: from.hold,
-        when_full: match from.when_full {
-            crate::config::WhenFull::Release => WhenFull::Release,
-            crate::config::WhenFull::Refetch => WhenFull::Refetch,
-        },
-        stale_after: config.feed.stale_after,
-    }
-}
-
-fn rest(config: &Config) -> Result<Rest, UrlError> {
-    let base = config.feed.rest.clone().or_else(|| upbit::rest_base(&config.feed.url));
-    let door = VenueDoor::new(&base.unwrap_or_default())?;
-    let per_second = config.feed.backfill.rate;
-    Ok(Rest::new(&RestConfig { per_second, ..RestConfig::default() }, door))
-}
-
-fn kept(config: &Config) -> Kept {
-    match (&config.state.dir, &config.tape.dir) {
-        (None, _) => Kept::Nothing,
-        (Some(_), None) => Kept::State,
-        (Some(_), Some(_)) => Kept::StateAndTape,
-    }
+fn heartbeat(config: &Config, status: &Status) -> Option<Task> {
+    let to = config.status.heartbeat.as_ref()?;
+    // The configuration has been checked for what a URL may be.
+    let ping = Ping::new(to.url.reveal(), to.allow_private)?;
+    let (every, status) = (to.interval, status.clone());
+    Some(Task::spawn(|stop| heartbeat::run(ping, every, status, stop)))
 }
 
 /// Every pipeline from its checkpoint, nothing running yet.

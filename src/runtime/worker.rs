@@ -12,7 +12,10 @@
 //!
 //! Keeps: [fails-alone] [commit-is-atomic] [bounded]
 
-use super::output::{Output, note_to};
+use super::{
+    output::{Output, note_to},
+    questions::Questions,
+};
 use crate::{
     delivery::Delivery,
     entry::{Entry, Gap, GapCause},
@@ -51,11 +54,13 @@ pub(super) struct Control {
     stop_at: AtomicU64,
     /// It stops now.
     abandon: AtomicBool,
+    /// What it is asked between two batches.
+    pub(super) questions: Arc<Questions>,
 }
 
 impl Default for Control {
     fn default() -> Self {
-        Self { stop_at: AtomicU64::new(u64::MAX), abandon: AtomicBool::new(false) }
+        Self { stop_at: AtomicU64::new(u64::MAX), abandon: AtomicBool::new(false), questions: Arc::default() }
     }
 }
 
@@ -91,6 +96,7 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn Store>,
     pub(super) status: Status,
     pub(super) control: Arc<Control>,
+    /// Over which its plugins can be asked.
     pub(super) kept: Kept,
     /// What came before this offset of the tape was said by an earlier process.
     pub(super) said: u64,
@@ -172,6 +178,7 @@ impl Loop {
         }
         while !self.w.control.abandon.load(Ordering::Acquire) {
             self.heart.beat();
+            self.w.control.questions.answer(&mut self.w.pipeline, &mut self.w.output);
             let left = self.w.control.stop_at.load(Ordering::Acquire).saturating_sub(self.reader.position());
             if left == 0 {
                 break;
@@ -347,6 +354,7 @@ impl Loop {
     }
 
     fn stop(mut self) -> Halted {
+        self.w.control.questions.close();
         self.judge();
         self.commit(true);
         self.show();

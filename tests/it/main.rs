@@ -7,8 +7,11 @@
 
 mod ban;
 mod check;
+mod config;
+mod control;
 mod crash;
 mod demo;
+mod facts;
 mod faults;
 mod history;
 mod hostile;
@@ -18,6 +21,7 @@ mod python;
 mod readme;
 mod reload;
 mod replay;
+mod rule;
 mod run;
 mod splice;
 mod stand_in;
