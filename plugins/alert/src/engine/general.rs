@@ -421,7 +421,7 @@ impl Instance {
 #[cfg(test)]
 impl General {
     /// What the signals said last, be it that rules were looked at for it or not.
-    pub(crate) fn values(&self) -> &[Option<Reading>] {
+    pub(crate) fn readings(&self) -> &[Option<Reading>] {
         &self.values
     }
 }
