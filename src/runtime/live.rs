@@ -3,39 +3,38 @@
 //! Keeps: [one-way] [named-means-required] [bounded]
 
 mod error;
+mod settings;
 mod sinks;
 
 pub use error::{ReloadError, StartError};
 
+use settings::{heartbeat, heeds_warnings, kept, open_store, rest, splice_config, tape_config, wanted};
+
 use super::{
     ask::Inspector,
     ban::BanBook,
-    clockwork, fetch, heartbeat,
+    clockwork, fetch,
     output::Output,
     plan::{self, Group, Plan},
-    sessions::{self, Wanted},
+    sessions,
     spine::Spine,
-    worker::{self, Control, Kept, Running, Worker},
+    worker::{self, Control, Running, Worker},
 };
 use crate::{
     config::{Config, Refused},
     entry::GapCause,
-    feed::{FeedConfig, SystemClock, WallClock, WsConnector},
-    http::Ping,
-    outbox::{self, FileStore, MemoryStore, Store},
+    feed::{SystemClock, WallClock, WsConnector},
+    outbox::Store,
     pipeline::Checkpoint,
     plugin::Host,
-    rest::{Rest, RestConfig, UrlError, VenueDoor},
-    splice::{SpliceConfig, WhenFull},
+    rest::Rest,
     status::{self, Status, StatusError},
-    tape::{Tape, TapeConfig},
-    upbit::{self, Format, Subscription},
+    tape::Tape,
 };
 use std::{
     collections::BTreeMap,
     io,
     net::SocketAddr,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -45,9 +44,6 @@ use std::{
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-
-/// A segment is closed at this size, or at a quarter of what is retained.
-const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// What the caller decides, and not the file.
 #[derive(Clone, Debug, Default)]
@@ -450,114 +446,6 @@ fn serve_status(listener: TcpListener, status: Status) -> Task {
             error!(%error, "health and metrics are not served");
         }
     })
-}
-
-fn tape_config(config: &Config) -> TapeConfig {
-    let from = &config.tape;
-    TapeConfig {
-        dir: from.dir.clone(),
-        retain_age: from.retain_age,
-        retain_bytes: from.retain_size,
-        segment_bytes: SEGMENT_BYTES.min(from.retain_size / 4).max(1 << 16),
-        sync_every: from.sync_interval,
-        memory_bytes: from.memory,
-    }
-}
-
-fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
-    match &config.state.dir {
-        None => Ok(Arc::new(MemoryStore::new(outbox::Limits::MEMORY))),
-        Some(dir) => {
-            let dir: &PathBuf = dir;
-            let store = FileStore::open(dir, outbox::Limits::FILE).map_err(StartError::Store)?;
-            Ok(Arc::new(store))
-        }
-    }
-}
-
-fn feed_config(config: &Config) -> FeedConfig {
-    let from = &config.feed;
-    FeedConfig {
-        ping_interval: from.ping_interval,
-        pong_timeout: from.pong_timeout,
-        connect_timeout: from.connect_timeout,
-        backoff_min: from.backoff_min,
-        backoff_max: from.backoff_max,
-        max_message: usize::try_from(from.max_message).unwrap_or(usize::MAX),
-        ..FeedConfig::default()
-    }
-}
-
-/// Whether a rule is about what the venue warns of: then its list is read every minute.
-fn heeds_warnings(config: &Config) -> bool {
-    config.plugins.iter().any(|plugin| plugin.config.contains("\"market_event\""))
-}
-
-fn heartbeat(config: &Config, status: &Status) -> Option<Task> {
-    let to = config.status.heartbeat.as_ref()?;
-    // The configuration has been checked for what a URL may be.
-    let ping = Ping::new(to.url.reveal(), to.allow_private)?;
-    let (every, status) = (to.interval, status.clone());
-    Some(Task::spawn(|stop| heartbeat::run(ping, every, status, stop)))
-}
-
-fn wanted(config: &Config, cause: GapCause, heeds_warnings: &Arc<AtomicBool>) -> Wanted {
-    let from = &config.feed;
-    Wanted {
-        markets: from.markets.clone(),
-        streams: from.streams.clone(),
-        sockets: from.sockets,
-        redundancy: from.redundancy,
-        refresh_every: from.refresh_interval,
-        subscription: subscription(config),
-        feed: feed_config(config),
-        heeds_warnings: Arc::clone(heeds_warnings),
-        cause,
-    }
-}
-
-fn subscription(config: &Config) -> Subscription {
-    use crate::config::FrameFormat;
-    Subscription {
-        ticket: format!("tradehook-{}-{:08x}", std::process::id(), fastrand::u32(..)),
-        format: match config.feed.format {
-            FrameFormat::Default => Format::Default,
-            FrameFormat::Simple => Format::Simple,
-            FrameFormat::JsonList => Format::JsonList,
-            FrameFormat::SimpleList => Format::SimpleList,
-        },
-        ..Subscription::default()
-    }
-}
-
-fn splice_config(config: &Config) -> SpliceConfig {
-    let from = &config.feed.backfill;
-    SpliceConfig {
-        backfill: from.enabled,
-        deadline: from.deadline,
-        pages: from.pages,
-        hold: from.hold,
-        when_full: match from.when_full {
-            crate::config::WhenFull::Release => WhenFull::Release,
-            crate::config::WhenFull::Refetch => WhenFull::Refetch,
-        },
-        stale_after: config.feed.stale_after,
-    }
-}
-
-fn rest(config: &Config) -> Result<Rest, UrlError> {
-    let base = config.feed.rest.clone().or_else(|| upbit::rest_base(&config.feed.url));
-    let door = VenueDoor::new(&base.unwrap_or_default())?;
-    let per_second = config.feed.backfill.rate;
-    Ok(Rest::new(&RestConfig { per_second, ..RestConfig::default() }, door))
-}
-
-fn kept(config: &Config) -> Kept {
-    match (&config.state.dir, &config.tape.dir) {
-        (None, _) => Kept::Nothing,
-        (Some(_), None) => Kept::State,
-        (Some(_), Some(_)) => Kept::StateAndTape,
-    }
 }
 
 /// Every pipeline from its checkpoint, nothing running yet.
