@@ -2,18 +2,18 @@
 //!
 //! Keeps: [one-way] [named-means-required] [bounded]
 
+mod desk;
 mod error;
 mod settings;
 mod sinks;
 
 pub use error::{ReloadError, StartError};
-
-use settings::{heartbeat, heeds_warnings, kept, open_store, rest, splice_config, tape_config, wanted};
+pub use sinks::test as test_channel;
 
 use super::{
     ask::Inspector,
     ban::BanBook,
-    clockwork, fetch,
+    clockwork, fetch, heartbeat,
     output::Output,
     plan::{self, Group, Plan},
     sessions,
@@ -24,17 +24,21 @@ use crate::{
     config::{Config, Refused},
     entry::GapCause,
     feed::{SystemClock, WallClock, WsConnector},
-    outbox::Store,
+    http::Ping,
+    outbox::{self, FileStore, MemoryStore, Store},
     pipeline::Checkpoint,
     plugin::Host,
     rest::Rest,
     status::{self, Status, StatusError},
     tape::Tape,
 };
+use desk::{Channels, Desk};
+use settings::{kept, rest, splice_config, tape_config, wanted};
 use std::{
     collections::BTreeMap,
     io,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -84,6 +88,9 @@ pub struct Runtime {
     http: Option<Task>,
     heartbeat: Option<Task>,
     status_addr: Option<SocketAddr>,
+    /// The control socket.
+    control: Option<Task>,
+    channels: Arc<Channels>,
 }
 
 /// A task and how it is told to end.
@@ -123,12 +130,14 @@ impl Runtime {
         let connector = WsConnector::new(&config.feed.url).map_err(StartError::Venue)?;
         let rest = rest(&config).map_err(StartError::Rest)?;
         let listener = listen(config.status.listen).await?;
+        let listening = desk::listen(&config)?;
         let tape = Arc::new(Tape::open(tape_config(&config)).map_err(StartError::Tape)?);
         let store = open_store(&config)?;
         let inspector = Inspector::default();
         let workers = prepare(&config, &plan.groups, &tape, &store, &status, &inspector)?;
 
-        let sender = sinks::spawn(&config, &options, Arc::clone(&store), status.clone());
+        let channels = Arc::<Channels>::default();
+        let sender = sinks::spawn(&config, &options, Arc::clone(&store), status.clone(), &channels);
         let running = spawn_all(workers).map_err(StartError::Thread)?;
         let wall_ms = Arc::new(|| SystemClock.now_ms());
         let spine = Arc::new(Spine::new(Arc::clone(&tape), status.clone(), wall_ms, splice_config(&config)));
@@ -160,9 +169,22 @@ impl Runtime {
             http,
             heartbeat,
             status_addr,
+            control: None,
+            channels,
         };
+        runtime.control = listening.map(|listening| desk::spawn(listening, runtime.desk()));
         runtime.spawn_feed(connector, rest, GapCause::Downtime);
         Ok(runtime)
+    }
+
+    fn desk(&self) -> Desk {
+        Desk {
+            tape: Arc::clone(&self.tape),
+            store: Arc::clone(&self.store),
+            status: self.status.clone(),
+            inspector: self.inspector.clone(),
+            channels: Arc::clone(&self.channels),
+        }
     }
 
     /// Where health and metrics are served.
@@ -263,6 +285,7 @@ impl Runtime {
         let changed = [
             ("[tape]", new.tape != old.tape),
             ("[state]", new.state != old.state),
+            ("[control]", new.control != old.control),
             ("[status]", new.status != old.status),
             ("[log]", new.log != old.log),
             ("[runtime]", new.runtime != old.runtime),
@@ -374,7 +397,8 @@ impl Runtime {
         }
         let next = self.spawn_nothing();
         std::mem::replace(&mut self.sender, next).end().await;
-        self.sender = sinks::spawn(config, &self.options, Arc::clone(&self.store), self.status.clone());
+        let (store, status) = (Arc::clone(&self.store), self.status.clone());
+        self.sender = sinks::spawn(config, &self.options, store, status, &self.channels);
     }
 
     /// Waits until a task or a pipeline's thread has ended that should not have: its name. That is
@@ -393,6 +417,9 @@ impl Runtime {
     /// within the grace period.
     pub async fn stop(self) -> Stopped {
         let deadline = Instant::now() + self.config.runtime.grace;
+        if let Some(control) = self.control {
+            control.end().await;
+        }
         self.feed.end().await;
         self.fetcher.end().await;
         self.clockwork.end().await;
@@ -446,6 +473,30 @@ fn serve_status(listener: TcpListener, status: Status) -> Task {
             error!(%error, "health and metrics are not served");
         }
     })
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    match &config.state.dir {
+        None => Ok(Arc::new(MemoryStore::new(outbox::Limits::MEMORY))),
+        Some(dir) => {
+            let dir: &PathBuf = dir;
+            let store = FileStore::open(dir, outbox::Limits::FILE).map_err(StartError::Store)?;
+            Ok(Arc::new(store))
+        }
+    }
+}
+
+/// Whether a rule is about what the venue warns of: then its list is read every minute.
+fn heeds_warnings(config: &Config) -> bool {
+    config.plugins.iter().any(|plugin| plugin.config.contains("\"market_event\""))
+}
+
+fn heartbeat(config: &Config, status: &Status) -> Option<Task> {
+    let to = config.status.heartbeat.as_ref()?;
+    // The configuration has been checked for what a URL may be.
+    let ping = Ping::new(to.url.reveal(), to.allow_private)?;
+    let (every, status) = (to.interval, status.clone());
+    Some(Task::spawn(|stop| heartbeat::run(ping, every, status, stop)))
 }
 
 /// Every pipeline from its checkpoint, nothing running yet.

@@ -1,25 +1,16 @@
-//! From the configuration to what each room takes.
-//!
-//! Nothing here can fail but for what only the outside knows: an address, a file that does not open.
+//! From the file's words to those of the rooms: what each is configured with.
 
-use super::{StartError, Task};
 use crate::{
     config::Config,
     entry::GapCause,
     feed::FeedConfig,
-    http::Ping,
-    outbox::{self, FileStore, MemoryStore, Store},
     rest::{Rest, RestConfig, UrlError, VenueDoor},
-    runtime::{heartbeat as beating, sessions::Wanted, worker::Kept},
+    runtime::{sessions::Wanted, worker::Kept},
     splice::{SpliceConfig, WhenFull},
-    status::Status,
     tape::TapeConfig,
     upbit::{self, Format, Subscription},
 };
-use std::{
-    path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
 /// A segment is closed at this size, or at a quarter of what is retained.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -36,17 +27,6 @@ pub(super) fn tape_config(config: &Config) -> TapeConfig {
     }
 }
 
-pub(super) fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
-    match &config.state.dir {
-        None => Ok(Arc::new(MemoryStore::new(outbox::Limits::MEMORY))),
-        Some(dir) => {
-            let dir: &PathBuf = dir;
-            let store = FileStore::open(dir, outbox::Limits::FILE).map_err(StartError::Store)?;
-            Ok(Arc::new(store))
-        }
-    }
-}
-
 fn feed_config(config: &Config) -> FeedConfig {
     let from = &config.feed;
     FeedConfig {
@@ -58,19 +38,6 @@ fn feed_config(config: &Config) -> FeedConfig {
         max_message: usize::try_from(from.max_message).unwrap_or(usize::MAX),
         ..FeedConfig::default()
     }
-}
-
-/// Whether a rule is about what the venue warns of: then its list is read every minute.
-pub(super) fn heeds_warnings(config: &Config) -> bool {
-    config.plugins.iter().any(|plugin| plugin.config.contains("\"market_event\""))
-}
-
-pub(super) fn heartbeat(config: &Config, status: &Status) -> Option<Task> {
-    let to = config.status.heartbeat.as_ref()?;
-    // The configuration has been checked for what a URL may be.
-    let ping = Ping::new(to.url.reveal(), to.allow_private)?;
-    let (every, status) = (to.interval, status.clone());
-    Some(Task::spawn(|stop| beating::run(ping, every, status, stop)))
 }
 
 pub(super) fn wanted(config: &Config, cause: GapCause, heeds_warnings: &Arc<AtomicBool>) -> Wanted {
