@@ -44,12 +44,15 @@ struct Both {
 }
 
 impl Both {
+    /// Adds a fill; `None`, and nothing changes, when a sum would no longer be exact.
     #[inline]
-    fn plus(self, fill: &Fill, what: FlowFigure) -> Option<Self> {
-        let counts = fill.buy && what != FlowFigure::Vwap;
-        let bought = |buys: Sum| buys.plus(i128::from(fill.volume.mantissa()), fill.volume.scale());
-        let buys = if counts { bought(self.buys)? } else { self.buys };
-        Some(Self { all: self.all.plus(fill)?, buys })
+    fn add(&mut self, fill: &Fill, what: FlowFigure) -> Option<()> {
+        let all = self.all.plus(fill)?;
+        if fill.buy && what != FlowFigure::Vwap {
+            self.buys = self.buys.plus(i128::from(fill.volume.mantissa()), fill.volume.scale())?;
+        }
+        self.all = all;
+        Some(())
     }
 
     fn minus(self, part: Self) -> Option<Self> {
@@ -180,21 +183,17 @@ impl Sums {
             self.left.late += 1;
             return Some(());
         }
-        let total = self.total.plus(fill, what)?;
-        match self.panes.back_mut() {
-            Some(pane) if pane.step == step => pane.sums = pane.sums.plus(fill, what)?,
-            _ => {
-                let index = self.panes.partition_point(|pane| pane.step < step);
-                if self.panes.get(index).is_none_or(|pane| pane.step != step) {
-                    self.panes.insert(index, Pane { step, sums: Both::default() });
-                }
-                let pane = self.panes.get_mut(index)?;
-                pane.sums = pane.sums.plus(fill, what)?;
-            }
-        }
-        self.total = total;
+        self.total.add(fill, what)?;
         self.changed = true;
-        Some(())
+        // What the total holds, a part of it does.
+        if let Some(pane) = self.panes.back_mut().filter(|pane| pane.step == step) {
+            return pane.sums.add(fill, what);
+        }
+        let index = self.panes.partition_point(|pane| pane.step < step);
+        if self.panes.get(index).is_none_or(|pane| pane.step != step) {
+            self.panes.insert(index, Pane { step, sums: Both::default() });
+        }
+        self.panes.get_mut(index)?.sums.add(fill, what)
     }
 
     fn add_to_span(&mut self, what: FlowFigure, fill: &Fill) -> Option<()> {
@@ -203,7 +202,7 @@ impl Sums {
             self.left.late += 1;
             return Some(());
         }
-        self.total = self.total.plus(fill, what)?;
+        self.total.add(fill, what)?;
         self.changed = true;
         Some(())
     }
