@@ -18,6 +18,7 @@ mod python;
 mod readme;
 mod reload;
 mod replay;
+mod rule;
 mod run;
 mod splice;
 mod stand_in;
