@@ -68,6 +68,14 @@ impl Plugin for AggregatePlugin {
         self.engine.gap(gap);
     }
 
+    fn inspect(&self, _: &str) -> Result<String, String> {
+        let Counters { late_dropped, inexact, invalid } = self.engine.counters();
+        let told = serde_json::json!({
+            "late_dropped": late_dropped, "inexact": inexact, "invalid": invalid
+        });
+        Ok(told.to_string())
+    }
+
     fn snapshot(&self) -> Vec<u8> {
         self.engine.save()
     }
@@ -84,4 +92,4 @@ impl Plugin for AggregatePlugin {
     }
 }
 
-tradehook_sdk::export!(AggregatePlugin: trades, ticks, gaps, state);
+tradehook_sdk::export!(AggregatePlugin: trades, ticks, gaps, inspect, state);

@@ -71,6 +71,7 @@ impl State {
     }
 
     /// Outlier, distinct and sample; nothing is held by these.
+    #[inline]
     pub(crate) fn compare(
         &mut self,
         config: &Config,
@@ -78,6 +79,27 @@ impl State {
         seen: Seen,
         around: &mut Around<'_>,
     ) -> Verdict {
+        if config.outlier.is_some() || config.distinct {
+            let verdict = self.compare_prices(config, seen, around);
+            if verdict != Verdict::Pass {
+                return verdict;
+            }
+        }
+        let sampled = match &config.sample {
+            None => true,
+            Some(Sample::Every(n)) => {
+                let first = self.until_kept == 0;
+                self.until_kept = if first { n - 1 } else { self.until_kept - 1 };
+                first
+            }
+            Some(Sample::Ratio { threshold, .. }) => {
+                u128::from(sample::hash(hash_prefix, seen.sid)) < *threshold
+            }
+        };
+        if sampled { Verdict::Pass } else { Verdict::Sample }
+    }
+
+    fn compare_prices(&mut self, config: &Config, seen: Seen, around: &mut Around<'_>) -> Verdict {
         if let Some(spec) = &config.outlier
             && let Some(found) = self.window.judge(spec, seen.price)
         {
@@ -93,18 +115,7 @@ impl State {
             }
             self.last_price = price;
         }
-        let sampled = match &config.sample {
-            None => true,
-            Some(Sample::Every(n)) => {
-                let first = self.until_kept == 0;
-                self.until_kept = if first { n - 1 } else { self.until_kept - 1 };
-                first
-            }
-            Some(Sample::Ratio { threshold, .. }) => {
-                u128::from(sample::hash(hash_prefix, seen.sid)) < *threshold
-            }
-        };
-        if sampled { Verdict::Pass } else { Verdict::Sample }
+        Verdict::Pass
     }
 
     /// The whole way of a trade where none is held back.
