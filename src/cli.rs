@@ -31,6 +31,7 @@ pub mod log;
 mod plugin;
 pub mod progress;
 mod replay;
+mod route;
 mod rule;
 mod run;
 mod venue;
@@ -85,6 +86,9 @@ enum Command {
     /// Try rules before they are trusted: check, test, backtest, tune, explain
     #[command(subcommand)]
     Rule(rule::Command),
+    /// Show whom an alert would reach, and in which words
+    #[command(subcommand)]
+    Route(route::Command),
     /// Begin, check and try plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -119,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Rule(command) => rule::run(&command),
+        Command::Route(command) => route::run(&command),
         Command::Plugin(command) => plugin::run(&command),
         Command::Venue(arguments) => venue::run(&arguments),
     };

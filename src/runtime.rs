@@ -10,10 +10,13 @@
 //!
 //! Keeps: [one-way] [fails-alone] [named-means-required] [time-enters-once]
 
+mod ask;
 mod ban;
 mod bundled;
 mod clockwork;
 mod fetch;
+mod health;
+mod heartbeat;
 mod history;
 mod intake;
 mod live;
@@ -25,8 +28,10 @@ mod sessions;
 mod spine;
 #[cfg(test)]
 mod tests;
+mod warnings;
 mod worker;
 
+pub use ask::{AskError, Inspector};
 pub use ban::{BanBook, Noting};
 pub use bundled::BUNDLED;
 pub use clockwork::run as tick;
@@ -38,6 +43,6 @@ pub use intake::Intake;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};
-pub use rehearsal::Rehearsal;
+pub use rehearsal::{Rehearsal, routed};
 pub use replay::{Replay, ReplayError, Source, Summary};
 pub use spine::{Spine, Wall};

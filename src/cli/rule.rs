@@ -43,13 +43,13 @@ pub(super) fn run(command: &Command) -> Outcome {
 }
 
 /// A configuration whose rules are tried.
-struct Rules {
-    config: Config,
-    plan: Plan,
+pub(super) struct Rules {
+    pub(super) config: Config,
+    pub(super) plan: Plan,
 }
 
 impl Rules {
-    fn load(path: &Path) -> Result<Self, Exit> {
+    pub(super) fn load(path: &Path) -> Result<Self, Exit> {
         let config = load(path)?;
         let host = super::check::host(&config)?;
         Self::plan(config, &host)
@@ -61,7 +61,7 @@ impl Rules {
     }
 
     /// The rule is one of the file, or this is what to say.
-    fn has(&self, id: &str) -> Result<(), String> {
+    pub(super) fn has(&self, id: &str) -> Result<(), String> {
         let ids: Vec<&str> = self.config.alerts.rules.iter().map(|rule| rule.id.as_str()).collect();
         if ids.contains(&id) {
             return Ok(());
@@ -136,7 +136,7 @@ struct Recording {
 }
 
 /// `2026-11-22T09:00:00+09:00`, or a date alone, which begins as Upbit's day does (00:00 UTC).
-fn instant(text: &str) -> Result<i64, String> {
+pub(super) fn instant(text: &str) -> Result<i64, String> {
     let whole = text.parse::<jiff::Timestamp>();
     let at = whole.or_else(|_| format!("{text}T00:00:00Z").parse::<jiff::Timestamp>());
     at.map(jiff::Timestamp::as_millisecond)

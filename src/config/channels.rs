@@ -102,7 +102,20 @@ fn webhook(s: &mut Section<'_>) -> Option<ChannelKind> {
 
 /// The URL, from the file or from the variable that the file names.
 fn address(s: &mut Section<'_>, allow_private: bool) -> Option<Secret> {
-    let (written, variable) = (s.get("url"), s.get("url_env"));
+    let url = url_of(s, ["url", "url_env"], allow_private);
+    if s.get("url").is_none() && s.get("url_env").is_none() {
+        s.fault("a webhook channel needs a url", "write url = \"https://host/path\", or url_env".to_owned());
+    }
+    url
+}
+
+/// The URL that stands under the first key, or in the variable that the second one names.
+pub(super) fn url_of(
+    s: &mut Section<'_>,
+    [key, key_env]: [&'static str; 2],
+    allow_private: bool,
+) -> Option<Secret> {
+    let (written, variable) = (s.get(key), s.get(key_env));
     let (item, url) = match (written, variable) {
         (Some(item), None) => {
             url::hide_path(&item);
@@ -115,16 +128,10 @@ fn address(s: &mut Section<'_>, allow_private: bool) -> Option<Secret> {
         }
         (Some(written), Some(item)) => {
             url::hide_path(&written);
-            item.fault("url and url_env exclude each other", "keep one of them".to_owned());
+            item.fault(format!("{key} and {key_env} exclude each other"), "keep one of them".to_owned());
             return None;
         }
-        (None, None) => {
-            s.fault(
-                "a webhook channel needs a url",
-                "write url = \"https://host/path\", or url_env".to_owned(),
-            );
-            return None;
-        }
+        (None, None) => return None,
     };
     if let Err((message, help)) = url::webhook(&url, allow_private) {
         item.fault(message, help);

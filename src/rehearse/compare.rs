@@ -20,7 +20,7 @@ const CLOSE: f64 = 1e-9;
 pub struct Happened {
     /// When, ms since the start.
     pub at_ms: i64,
-    /// The plugin that said it.
+    /// The plugin that said it; empty where a rule of the file speaks for it.
     pub plugin: String,
     /// The rule.
     pub rule: String,

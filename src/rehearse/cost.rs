@@ -10,10 +10,10 @@ use serde_json::Value;
 /// Up to this a window keeps every trade.
 const RAW_WINDOW_MS: i64 = 600_000;
 const DAY_MS: i64 = 86_400_000;
-/// A trade in a window, as the engine keeps it (price, sums, time).
-const TRADE_BYTES: u64 = 72;
-/// A second of a longer window: sums, counts, extremes.
-const PANE_BYTES: u64 = 112;
+/// A trade in a window, as the engine keeps it: 32 bytes, and 16 of a running total.
+const TRADE_BYTES: u64 = 48;
+/// A second of a longer window: 184 bytes of prices, sums and counts, and 16 of a running total.
+const PANE_BYTES: u64 = 200;
 /// What a rule has in a market without any window.
 const BASE_BYTES: u64 = 512;
 /// Trades a second of a market that is meant by "busy" (KRW-BTC at noon of 2026-11-22 had 7).

@@ -17,8 +17,6 @@ use toml::de::{DeTable, DeValue};
 /// Largest file that is read, in bytes (chosen: ten thousand tests of a thousand bytes).
 pub(super) const MAX_BYTES: usize = 10 << 20;
 const MAX_TESTS: usize = 10_000;
-/// The plugin that runs the rules of `[[alert]]`.
-const ALERT: &str = "alert";
 /// 2026-01-01 00:00:00 UTC: where a test begins that does not care.
 const START_MS: i64 = 1_767_225_600_000;
 
@@ -44,7 +42,7 @@ pub struct Test {
     pub rule: Option<String>,
     /// Where the file says so: the rule's id, or the head of the test.
     pub place: Range<usize>,
-    /// The plugin whose alerts are compared.
+    /// The plugin whose own alerts are compared; empty: those of the rules of the file.
     pub plugin: String,
     /// When its feed begins, ms since the Unix epoch.
     pub start_ms: i64,
@@ -194,16 +192,7 @@ fn test(mut table: Table<'_>, start_ms: i64, text: &str) -> Test {
     };
     let expect = expect.iter().filter_map(read).collect();
     table.finish();
-    Test {
-        name,
-        line,
-        rule,
-        place,
-        plugin: plugin.unwrap_or_else(|| ALERT.to_owned()),
-        start_ms,
-        script,
-        expect,
-    }
+    Test { name, line, rule, place, plugin: plugin.unwrap_or_default(), start_ms, script, expect }
 }
 
 fn expected(mut table: Table<'_>, market_of_test: Option<&str>, text: &str) -> Option<Expected> {

@@ -159,7 +159,7 @@ impl RuleTally {
 /// What all rules did.
 #[derive(Clone, Debug, Default)]
 pub struct Reckoning {
-    /// By plugin and rule.
+    /// By plugin and rule; the plugin is empty for rules of the file.
     pub rules: BTreeMap<(String, String), RuleTally>,
 }
 

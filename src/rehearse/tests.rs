@@ -202,7 +202,7 @@ fn a_feed_with_escapes_is_faulted_as_a_whole() {
 fn happened(at_ms: i64, state: State, value: &str) -> Happened {
     Happened {
         at_ms,
-        plugin: "alert".to_owned(),
+        plugin: String::new(),
         rule: "r".to_owned(),
         key: "KRW-BTC".to_owned(),
         state,
@@ -364,4 +364,24 @@ fn durations_are_read_as_they_are_shown() {
     for nonsense in ["", "5", "s", "1m1h", "-1s", "1.5s", "99999999999999999d"] {
         check(nonsense, None);
     }
+}
+
+#[test]
+fn a_rule_costs_its_longest_windows_and_not_the_sum_of_them() {
+    let check = |when: &str, raw: &str, panes: &str, bytes: u64| {
+        let cost = Cost::of(&format!("{{\"markets\":[\"KRW-*\"],\"when\":{when}}}"));
+        assert_eq!((show_ms(cost.raw_ms).as_str(), show_ms(cost.panes_ms).as_str()), (raw, panes), "{when}");
+        assert_eq!(cost.bytes(), bytes, "{when}");
+    };
+    check(r#"{"kind":"cross","level":"100"}"#, "0s", "0s", 512);
+    check(r#"{"kind":"change","window":"1m","pct":"3%"}"#, "1m", "0s", 512 + 60 * 10 * 48);
+    check(r#"{"kind":"change","window":"10m","pct":"3%"}"#, "10m", "0s", 512 + 600 * 10 * 48);
+    check(r#"{"kind":"change","window":"24h","pct":"3%"}"#, "0s", "1d", 512 + 86_400 * 200);
+    check(r#"{"kind":"breakout","window":"24h","side":"high","basis":"bars:1m"}"#, "0s", "0s", 512);
+    check(
+        r#"{"kind":"all","of":[{"kind":"imbalance","window":"1m"},{"kind":"not","of":{"kind":"volume","window":"5m"}}]}"#,
+        "5m",
+        "0s",
+        4 * 512 + 300 * 10 * 48,
+    );
 }

@@ -7,13 +7,15 @@
 //! Keeps: [time-enters-once]
 
 use super::{
+    output::Output,
     plan::Group,
-    replay::{Replay, ReplayError, Source, Summary},
+    replay::{Replay, ReplayError, Source, Summary, Watched},
 };
 use crate::{
     alert::{AlertState, Raised, Severity},
     delivery::{Content, Delivery},
-    pipeline::StartError,
+    pipeline::{Emitted, InspectError, StartError},
+    policy::TemplateFault,
     rehearse::{Happened, Script, State, duration_ms},
 };
 use serde::Deserialize;
@@ -32,7 +34,7 @@ const IDLE_LAG_MS: i64 = 2000;
 /// A rehearsal under way.
 pub struct Rehearsal {
     replay: Replay,
-    /// By plugin and rule: how urgent where the alert does not say.
+    /// The rules of the file by plugin and name: how urgent where the alert does not say.
     severities: HashMap<(String, String), Severity>,
     severity: Severity,
     origin_ms: i64,
@@ -77,12 +79,12 @@ impl Rehearsal {
     /// When the recording cannot be read any further.
     pub fn step(&mut self) -> Result<Option<Vec<Happened>>, ReplayError> {
         let (severities, severity, origin_ms) = (&self.severities, self.severity, self.origin_ms);
-        let Some((raised, deliveries)) = self.replay.watch()? else { return Ok(None) };
-        let severity = |raised: &Raised| {
+        let Some(Watched { raised, deliveries }) = self.replay.watch()? else { return Ok(None) };
+        let known = |raised: &Raised| {
             let of_rule = severities.get(&(raised.plugin.clone(), raised.rule.clone()));
-            raised.severity.or(of_rule.copied()).unwrap_or(severity)
+            (of_rule.is_some(), raised.severity.or(of_rule.copied()).unwrap_or(severity))
         };
-        Ok(Some(join(raised, deliveries, origin_ms, severity)))
+        Ok(Some(join(raised, deliveries, origin_ms, known)))
     }
 
     /// Everything at once.
@@ -109,6 +111,14 @@ impl Rehearsal {
         self.replay.progress()
     }
 
+    /// What a plugin answers to a question about what it has in mind at this point.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn inspect(&mut self, plugin: &str, query: &str) -> Result<String, InspectError> {
+        self.replay.inspect(plugin, query)
+    }
+
     /// The markets that were fed, or at least named.
     #[must_use]
     pub fn markets(&self) -> BTreeSet<String> {
@@ -120,6 +130,17 @@ impl Rehearsal {
     pub fn clock_ms(&self) -> i64 {
         self.replay.clock_ms()
     }
+}
+
+/// What would leave if plugins raised this, and nothing before it.
+///
+/// # Errors
+/// Templates that do not compile; a plan has been checked for them.
+pub fn routed(group: &Group, raised: &[Raised]) -> Result<Vec<Delivery>, Vec<TemplateFault>> {
+    let (mut deliveries, emitted) =
+        (Vec::new(), raised.iter().cloned().map(Emitted::Alert).collect::<Vec<_>>());
+    Output::new(group)?.take(&emitted, &mut deliveries, |_| {});
+    Ok(deliveries)
 }
 
 fn unhurried(group: &Group) -> Group {
@@ -145,19 +166,20 @@ fn join(
     raised: &[Raised],
     deliveries: &[Delivery],
     origin_ms: i64,
-    severity: impl Fn(&Raised) -> Severity,
+    known: impl Fn(&Raised) -> (bool, Severity),
 ) -> Vec<Happened> {
     let mut open: Vec<Option<&Delivery>> =
         deliveries.iter().map(|delivery| (delivery.content == Content::Alert).then_some(delivery)).collect();
     let mut happened: Vec<Happened> = Vec::with_capacity(raised.len());
     for raised in raised {
+        let (is_own, severity) = known(raised);
         let mut told = Happened {
             at_ms: raised.at_ms.saturating_sub(origin_ms),
-            plugin: raised.plugin.clone(),
+            plugin: if is_own { String::new() } else { raised.plugin.clone() },
             rule: raised.rule.clone(),
             key: raised.key.clone(),
             state: state(raised.state),
-            severity: severity(raised),
+            severity,
             fields: raised.fields.clone(),
             title: raised.title.clone(),
             channels: Vec::new(),
@@ -207,7 +229,7 @@ fn alone(delivery: &Delivery, origin_ms: i64, happened: &mut Vec<Happened>) {
     }
     happened.push(Happened {
         at_ms,
-        plugin: plugin.unwrap_or_else(|| super::plan::ALERT.to_owned()),
+        plugin: plugin.filter(|plugin| plugin != super::plan::ALERT).unwrap_or_default(),
         rule: delivery.rule.clone(),
         key: delivery.key.clone(),
         state,

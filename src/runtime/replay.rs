@@ -15,7 +15,7 @@ use crate::{
     delivery::Delivery,
     entry::{Entry, Tick},
     market::Markets,
-    pipeline::{Counts, Emitted, Pipeline, StartError},
+    pipeline::{Counts, Emitted, InspectError, Pipeline, StartError},
     quote::{Quote, Quotes},
     replay::{self, BadLines, Lines, Recording, received_at_ms},
     tape::{Next, Reader, Tape, TapeError},
@@ -323,6 +323,15 @@ fn decode(line: &[u8], markets: &mut Markets, ahead: &mut Ahead) -> Result<(), S
     wrong.map_or(Ok(()), Err)
 }
 
+/// What one step came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// What plugins raised, before any policy, in the order of the tape.
+    pub raised: &'a [Raised],
+    /// What would have been sent.
+    pub deliveries: &'a [Delivery],
+}
+
 /// A replay under way.
 pub struct Replay {
     source: Source,
@@ -410,6 +419,17 @@ impl Replay {
         }
     }
 
+    /// What a plugin answers to a question about what it has in mind.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn inspect(&mut self, plugin: &str, query: &str) -> Result<String, InspectError> {
+        let answers = self.pipelines.iter_mut().map(|(pipeline, _)| pipeline.inspect(plugin, query));
+        answers
+            .reduce(|a, b| if a == Err(InspectError::Unknown) { b } else { a })
+            .unwrap_or(Err(InspectError::Unknown))
+    }
+
     /// What it came to so far.
     #[must_use]
     pub fn summary(&self) -> &Summary {
@@ -428,12 +448,13 @@ impl Replay {
     ///
     /// # Errors
     /// When the recording cannot be read any further.
-    pub fn watch(&mut self) -> Result<Option<(&[Raised], &[Delivery])>, ReplayError> {
+    pub fn watch(&mut self) -> Result<Option<Watched<'_>>, ReplayError> {
         let more = self.advance(|_| {})?;
         if let Some(raised) = &mut self.raised {
             raised.sort_by_key(|raised| offset(raised.trigger));
         }
-        Ok(more.then_some((self.raised.as_deref().unwrap_or_default(), &self.deliveries)))
+        let raised = self.raised.as_deref().unwrap_or_default();
+        Ok(more.then_some(Watched { raised, deliveries: &self.deliveries }))
     }
 
     fn advance(&mut self, mut note: impl FnMut(Noted)) -> Result<bool, ReplayError> {

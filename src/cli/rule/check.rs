@@ -138,7 +138,7 @@ impl Line {
 }
 
 fn fired(recorded: &Recorded, id: &str) -> usize {
-    let tally = recorded.trial.reckoning.rules.get(&("alert".to_owned(), id.to_owned()));
+    let tally = recorded.trial.reckoning.rules.get(&(String::new(), id.to_owned()));
     tally.map_or(0, |tally| tally.fired_in_last_day(recorded.trial.to_ms))
 }
 
@@ -167,7 +167,7 @@ fn print_table(lines: &[Line], recorded: Option<&Recorded>) {
     }
     say!("{}", report::table(&rows, if recorded.is_some() { 5 } else { 4 }).trim_end());
     say!(
-        "\nmemory: at most, in a market with {BUSY_PER_SECOND} trades a second; rules of one market share what they keep"
+        "\nmemory: about, in a market with {BUSY_PER_SECOND} trades a second; rules of one market share what they keep"
     );
     if let Some(recorded) = recorded {
         say!("recorded: {}", recorded.trial.head());

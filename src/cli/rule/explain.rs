@@ -2,7 +2,7 @@
 
 use super::{Exit, Outcome, Recording, Rules, fail, report};
 use crate::rehearse::{Happened, State, plain, show_ms};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const EXAMPLES: &str = "\
 The recording is read to its end (or to --until), and the rule is asked there.
@@ -52,6 +52,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if !rehearsal.markets().contains(&arguments.market) {
         say!("the recording has no {}", arguments.market);
     }
+    let query = json!({ "rule": arguments.rule, "market": arguments.market }).to_string();
+    match rehearsal.inspect("alert", &query) {
+        Ok(answer) => {
+            let answer = serde_json::from_str::<Value>(&answer).unwrap_or(Value::String(answer));
+            explanation(&answer, 1).iter().for_each(|line| say!("{line}"));
+        }
+        Err(why) => say!("  its values are not known: {}", plain(&why.to_string())),
+    }
     standing(seen.last(), trial.to_ms);
     if count > seen.len() {
         say!("the last {} of {count} transitions:", seen.len());
@@ -67,6 +75,46 @@ fn condition(rules: &Rules, id: &str) {
     let members = condition.as_object().into_iter().flatten();
     let shown: Vec<String> = members.map(|(key, value)| format!("{key} = {value}")).collect();
     say!("  {}", shown.join("  "));
+}
+
+/// An answer of a plugin as lines: a member each, what is in it further in. Moments and spans, which
+/// plugins give in ms, are written as people do.
+fn explanation(answer: &Value, depth: usize) -> Vec<String> {
+    let indent = "  ".repeat(depth);
+    let scalar = |name: &str, value: &Value| match value {
+        Value::Number(ms) if name.ends_with("at_ms") || name == "since_ms" || name == "until_ms" => {
+            ms.as_i64().map_or_else(|| ms.to_string(), |ms| format!("{} KST", report::kst(ms)))
+        }
+        Value::Number(ms) if name.ends_with("_ms") => ms.as_i64().map_or_else(|| ms.to_string(), show_ms),
+        Value::String(text) => plain(text),
+        Value::Null => "unknown".to_owned(),
+        other => plain(&other.to_string()),
+    };
+    match answer {
+        Value::Object(members) => {
+            let width =
+                members.keys().map(|name| name.trim_end_matches("_ms").chars().count()).max().unwrap_or(0);
+            let mut lines = Vec::new();
+            for (name, value) in members {
+                let shown = plain(name.trim_end_matches("_ms"));
+                let is_flat = |value: &Value| !value.is_object() && !value.is_array();
+                match value {
+                    Value::Array(items) if items.iter().all(is_flat) => {
+                        let items: Vec<String> = items.iter().map(|item| scalar(name, item)).collect();
+                        lines.push(format!("{indent}{shown:<width$}  {}", items.join(", ")));
+                    }
+                    Value::Object(_) | Value::Array(_) => {
+                        lines.push(format!("{indent}{shown}"));
+                        lines.extend(explanation(value, depth + 1));
+                    }
+                    value => lines.push(format!("{indent}{shown:<width$}  {}", scalar(name, value))),
+                }
+            }
+            lines
+        }
+        Value::Array(items) => items.iter().flat_map(|item| explanation(item, depth)).collect(),
+        other => vec![format!("{indent}{}", scalar("", other))],
+    }
 }
 
 fn standing(last: Option<&Happened>, now_ms: i64) {
@@ -93,4 +141,34 @@ fn transition(happened: &Happened) {
         plain(&happened.title),
         told
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_told_member_by_member() {
+        let answer = json!({
+            "state": "pending", "since_ms": 1_763_769_720_000_i64, "left_ms": 61_500,
+            "signals": [{ "kind": "volume", "value": "3.5", "threshold": null }],
+            "legs": ["KRW-BTC", "USDT\u{1b}BTC"],
+        });
+        let expected = [
+            "  state  pending",
+            "  since  2025-11-22 09:02:00 KST",
+            "  left   1m1s500ms",
+            "  signals",
+            "    kind       volume",
+            "    value      3.5",
+            "    threshold  unknown",
+            "  legs   KRW-BTC, USDT BTC",
+        ];
+        let mut lines = explanation(&answer, 1);
+        let mut expected: Vec<String> = expected.map(str::to_owned).into();
+        // In which order members come is serde_json's to decide.
+        lines.sort();
+        expected.sort();
+        assert_eq!(lines, expected);
+    }
 }

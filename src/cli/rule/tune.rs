@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let trial = report::drive(&mut rehearsal, recording.since, recording.until, |_| {});
     let trial = trial.map_err(|error| fail(Exit::Unavailable, error))?;
     let tally = |name: &String| {
-        trial.reckoning.rules.get(&(ALERT.to_owned(), name.clone())).cloned().unwrap_or_default()
+        trial.reckoning.rules.get(&(String::new(), name.clone())).cloned().unwrap_or_default()
     };
     let tallies: Vec<(&String, RuleTally)> = arguments.values.iter().zip(names.iter().map(tally)).collect();
     if arguments.json {
@@ -200,15 +200,15 @@ fn vary(config: &Config, text: &str, at: usize, param: &str, literal: &str) -> R
             .ok_or_else(|| format!("cannot tune {param} where it stands"));
     }
     // It is not written: beside the key that every such table has.
-    let (table, anchor) = match param.rsplit_once('.') {
-        None => (Vec::new(), "id"),
-        Some((table, _)) => (table.split('.').collect(), "kind"),
+    let beside = match param.rsplit_once('.') {
+        None => "id".to_owned(),
+        Some((table, _)) => format!("{table}.kind"),
     };
-    let keys: Vec<&str> = ["alert", number.as_str()].into_iter().chain(table).chain([anchor]).collect();
-    let place = config.fault_at(&keys, String::new(), None).place;
-    place
-        .and_then(|place| insert(text, &place.span, key, literal))
-        .ok_or_else(|| format!("the rule has no place for {param}"))
+    let keys: Vec<&str> = ["alert", number.as_str()].into_iter().chain(beside.split('.')).collect();
+    let found = config.fault_at(&keys, String::new(), None);
+    let place = found.place.filter(|_| found.path == format!("alert[{at}].{beside}"));
+    let varied = place.and_then(|place| insert(text, &place.span, key, literal));
+    varied.ok_or_else(|| format!("the rule has no place for {param}"))
 }
 
 /// `span` is `key = value`, or the value alone.
