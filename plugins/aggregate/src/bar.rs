@@ -1,8 +1,8 @@
 //! One bar: what the trades of one stretch come to.
 //!
-//! Open is the trade of the least time and, within a millisecond, the first processed; close that
-//! of the greatest time and the last processed. So a late trade may become the open, and the order
-//! of arrival decides only where the venue's clock does not.
+//! Open is the trade of the least time and, within a millisecond, of the least sequential id; close
+//! that of the greatest. So a late trade may become the open, and the order of arrival decides
+//! nothing: within a millisecond the venue counts its ids up, in the order of its own candles.
 
 use crate::{
     config::Face,
@@ -95,7 +95,8 @@ impl Bar {
         }
         let first = self.is_empty();
         self.total = total;
-        if first || fill.ts < self.first_ts {
+        let place = (fill.ts, fill.sid);
+        if first || place < (self.first_ts, self.first_sid) {
             (self.open, self.first_ts, self.first_sid) = (fill.price, fill.ts, fill.sid);
         }
         if first {
@@ -108,7 +109,7 @@ impl Bar {
                 self.low = fill.price;
             }
         }
-        if first || fill.ts >= self.last_ts {
+        if first || place >= (self.last_ts, self.last_sid) {
             (self.close, self.last_ts, self.last_sid) = (fill.price, fill.ts, fill.sid);
         }
         Some(())

@@ -171,7 +171,7 @@ fn minutes_built_from_trades_are_the_candles_of_the_venue() {
     let specs = vec![
         spec(&host, "amended", Bundled::Aggregate, r#"{"size":"1m","late":"amend","amend_for":"10m"}"#, None),
         spec(&host, "hours", Bundled::Aggregate, r#"{"size":"1h","late":"amend","amend_for":"10m"}"#, None),
-        spec(&host, "ordered", Bundled::Filter, r#"{"reorder":"20s"}"#, None),
+        spec(&host, "ordered", Bundled::Filter, r#"{"reorder":"1s"}"#, None),
         spec(&host, "minutes", Bundled::Aggregate, r#"{"size":"1m","lateness":"30s"}"#, Some(2)),
     ];
     let records = tell(specs, &day);

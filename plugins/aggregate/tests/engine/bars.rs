@@ -80,10 +80,19 @@ fn a_bar_is_final_when_its_clock_says_so_and_not_before() {
 }
 
 #[test]
-fn time_and_then_processing_order_decide_open_and_close() {
+fn time_and_then_the_id_decide_open_and_close() {
     let config = r#"{"size":"10s","keep_partial":true,"idle_lag":"0s"}"#;
     check(config, "0:5x1B 0:6x1B 3:7x1B 3:8x1B 12:tick", &["[0] o5 h8 l5 c8 v4 n26 bv4 k4"]);
     check(config, "4:5x1B 2:9x1S 4:6x1S 3:1x1S 12:tick", &["[0] o9 h9 l1 c6 v4 n21 bv1 k4 partial"]);
+    // Whatever the order of arrival: here the ids count down.
+    let mut plugin = plugin(config);
+    for (id, step) in log("0:5x1B 0:6x1B 3:7x1B 3:8x1B").iter().enumerate() {
+        tell(&mut plugin, 9 - id, step, &mut Out::new());
+    }
+    let mut out = Out::new();
+    tell(&mut plugin, 10, &Step::Tick(12_000), &mut out);
+    let found: Vec<String> = records(out).iter().map(line).collect();
+    assert_eq!(found, ["[0] o6 h8 l5 c7 v4 n26 bv4 k4"]);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn number(record: &Record, name: &str) -> Wide {
 
 #[test]
 fn a_restart_anywhere_changes_nothing() {
-    for seed in 0..8 {
+    for seed in 0..4 {
         let log = generate(seed, 120, 12_000);
         let whole = run(RICH, &log);
         assert!(whole.len() > 20, "seed {seed}: too little happens");
