@@ -113,10 +113,12 @@ fn field<'r>(record: &'r Record, name: &str) -> &'r FieldValue {
     &record.fields.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name}")).1
 }
 
-/// The finals of a plugin with their last revision; those must come in its order.
-fn bars(records: &[Record], plugin: &str) -> Bars {
+/// The bars of a plugin and size with their last revision.
+fn bars(records: &[Record], plugin: &str, size: &str) -> Bars {
     let (mut bars, mut revisions) = (Bars::new(), BTreeMap::new());
-    for record in records.iter().filter(|record| record.plugin == plugin && record.topic == "bar") {
+    let size = FieldValue::Text(size.to_owned());
+    let wanted = |record: &&Record| record.plugin == plugin && record.topic == "bar";
+    for record in records.iter().filter(wanted).filter(|record| *field(record, "size") == size) {
         let number = |name| match field(record, name) {
             FieldValue::Number(number) => *number,
             other => panic!("{name} is {other:?}"),
@@ -168,17 +170,17 @@ fn minutes_built_from_trades_are_the_candles_of_the_venue() {
     let seed = 11;
     let day = day(seed, 24);
     let host = Host::new(None).unwrap();
+    let amended = r#"{"lateness":"0s","bars":[{"size":"1m","late":"amend"},{"size":"1h","late":"amend"}]}"#;
     let specs = vec![
-        spec(&host, "amended", Bundled::Aggregate, r#"{"size":"1m","late":"amend","amend_for":"10m"}"#, None),
-        spec(&host, "hours", Bundled::Aggregate, r#"{"size":"1h","late":"amend","amend_for":"10m"}"#, None),
+        spec(&host, "amended", Bundled::Aggregate, amended, None),
         spec(&host, "ordered", Bundled::Filter, r#"{"reorder":"1s"}"#, None),
-        spec(&host, "minutes", Bundled::Aggregate, r#"{"size":"1m","lateness":"30s"}"#, Some(2)),
+        spec(&host, "minutes", Bundled::Aggregate, r#"{"size":"1m","lateness":"1s"}"#, Some(1)),
     ];
     let records = tell(specs, &day);
     let expect = candles(&day, MINUTE_MS);
     let minutes = MAIN_MARKETS.len() * 24 * 60;
     assert!(expect.len() > minutes / 2 && expect.len() < minutes, "{} of {minutes} minutes", expect.len());
-    compare("amended", seed, &bars(&records, "amended"), &expect);
-    compare("behind a filter", seed, &bars(&records, "minutes"), &expect);
-    compare("hours", seed, &bars(&records, "hours"), &candles(&day, 60 * MINUTE_MS));
+    compare("amended", seed, &bars(&records, "amended", "1m"), &expect);
+    compare("behind a filter", seed, &bars(&records, "minutes", "1m"), &expect);
+    compare("hours", seed, &bars(&records, "amended", "1h"), &candles(&day, 60 * MINUTE_MS));
 }
