@@ -215,9 +215,9 @@ impl Engine {
 #[cfg(test)]
 impl Engine {
     /// What the signals of a market said last, in the order of the rules that asked first.
-    pub(crate) fn values(&self, market: usize) -> &[Option<crate::bounds::Reading>] {
+    pub(crate) fn readings(&self, market: usize) -> &[Option<crate::bounds::Reading>] {
         match self.markets.get(market) {
-            Some(Some(market)) => market.watches.general.values(),
+            Some(Some(market)) => market.watches.general.readings(),
             _ => &[],
         }
     }

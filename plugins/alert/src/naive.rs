@@ -11,14 +11,14 @@ use crate::AlertPlugin;
 use crate::bounds::Reading;
 use feed::{Random, Step, recording, steps};
 use model::{Expect, Kind, Model, Rule, rules};
-use tradehook_sdk::{Decimal, Flags, Gap, Out, Payload, Plugin, Setup, Side, Tick, Trade};
+use tradehook_sdk::{AlertState, Decimal, Flags, Gap, Out, Payload, Plugin, Setup, Side, Tick, Trade};
 
 fn decimal(mantissa: i64, scale: u8) -> Decimal {
     Decimal::new(mantissa, scale).unwrap_or_default()
 }
 
-/// Feeds one step; which rules said something.
-fn tell(plugin: &mut AlertPlugin, offset: u64, step: &Step) -> Vec<String> {
+/// Feeds one step; what rules said, by their number.
+fn tell(plugin: &mut AlertPlugin, offset: u64, step: &Step) -> Vec<(usize, AlertState)> {
     let mut out = Out::new();
     match *step {
         Step::Trade { at_ms, price, volume, sell, quotes } => plugin.on_trade(
@@ -47,7 +47,7 @@ fn tell(plugin: &mut AlertPlugin, offset: u64, step: &Step) -> Vec<String> {
     }
     let (_, emissions) = out.finish(1);
     let rule = |payload| match payload {
-        Payload::Alert(alert) => Some(alert.rule),
+        Payload::Alert(alert) => alert.rule.parse().ok().map(|rule| (rule, alert.state)),
         _ => None,
     };
     emissions.into_iter().filter_map(|emission| rule(emission.payload)).collect()
@@ -94,7 +94,8 @@ fn compare(name: &str, steps: &[Step], restarts: usize) -> Vec<usize> {
     let config =
         format!(r#"{{"rules": [{}]}}"#, all.iter().enumerate().map(rule).collect::<Vec<_>>().join(","));
     let (mut plugin, mut model) = (fresh(&config), Model::default());
-    let mut seen = vec![0; all.len()];
+    let (mut seen, mut truths) = (vec![0; all.len()], vec![false; all.len()]);
+    let thresholds: Vec<Option<f64>> = all.iter().map(Rule::threshold).collect();
     // What a gap changes is seen with the next trade.
     let mut settled = true;
     for (number, step) in steps.iter().enumerate() {
@@ -112,17 +113,25 @@ fn compare(name: &str, steps: &[Step], restarts: usize) -> Vec<usize> {
             continue;
         }
         let engine = plugin.engine.borrow();
-        let mut values = engine.values(0).iter();
-        for (index, ((rule, happens), count)) in all.iter().zip(happens).zip(&mut seen).enumerate() {
+        let mut values = engine.readings(0).iter();
+        let each = all.iter().zip(happens).zip(&mut seen).zip(&mut truths).enumerate();
+        for (index, (((rule, happens), count), truth)) in each {
             let place = || format!("{name}, step {number} {step:?}, {}", rule.when);
             match rule.kind {
-                Kind::Level(_) if rule.heavy() && number > 3000 && number % 101 != 0 => {
+                Kind::Level(_) if rule.is_heavy() && number > 3000 && number % 101 != 0 => {
                     values.next();
                 }
                 Kind::Level(expect) => {
                     let (got, expect) = (values.next().copied().flatten(), expect(&model));
                     assert!(agrees(got, expect), "{}: {got:?}, not {expect:?}", place());
                     *count += usize::from(got.is_some());
+                    let now = thresholds[index].and_then(|least| expect.reaches(least)).unwrap_or(*truth);
+                    let states: Vec<AlertState> =
+                        said.iter().filter(|(rule, _)| *rule == index).map(|(_, state)| *state).collect();
+                    let turned = if now { AlertState::Firing } else { AlertState::Resolved };
+                    let due = if now == *truth { vec![] } else { vec![turned] };
+                    assert!(rule.is_heavy() || states == due, "{}: {states:?}, not {due:?}", place());
+                    *truth = now;
                 }
                 // A value that moves with the clock is looked at when it matters.
                 Kind::Flowing(expect) => {
@@ -131,7 +140,8 @@ fn compare(name: &str, steps: &[Step], restarts: usize) -> Vec<usize> {
                     *count += usize::from(got.is_some());
                 }
                 Kind::Instant(_) => {
-                    assert_eq!(said.contains(&index.to_string()), happens, "{}", place());
+                    let got = said.iter().any(|(rule, _)| *rule == index);
+                    assert_eq!(got, happens, "{}", place());
                     *count += usize::from(happens);
                 }
             }

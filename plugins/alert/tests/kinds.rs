@@ -232,6 +232,22 @@ fn volatility_is_known_when_its_window_was_seen() {
 }
 
 #[test]
+fn what_a_gap_makes_unknown_is_seen_with_the_next_tick() {
+    for when in [
+        r#""kind": "volatility", "window": "10s", "below": "3%""#,
+        r#""kind": "volume", "window": "10s", "below": 1000"#,
+        r#""kind": "volume", "window": "10s", "above": 1"#,
+    ] {
+        let rule = format!(r#"{{"id": "r", "markets": ["*"], "on_unknown": "clear", "when": {{{when}}}}}"#);
+        let steps = tape("0:100 9:100 10:100 10-12:gap 13:tick 14:100 22:100");
+        let said = run(&mut plugin(&rules(&rule)), &steps);
+        let got: Vec<String> = said.iter().map(brief).collect();
+        assert_eq!(got, ["firing@10", "resolved@13", "firing@22"], "{when}");
+        assert_eq!(restarted(&rules(&rule), &steps), said, "{when}, restarted");
+    }
+}
+
+#[test]
 fn silence_is_what_the_market_is_not_used_to() {
     // A hundred stretches of 2 s: silence is 6 s.
     let mut feed: Vec<String> = (0..=100).map(|n| format!("{}:1", n * 2)).collect();

@@ -58,16 +58,13 @@ impl Buckets {
     pub(crate) fn add(&mut self, at_ms: i64, amount: Option<i128>) {
         let start = self.start_of(at_ms);
         let Some(newest) = self.newest_ms else { return };
-        let Some(amount) = amount else {
-            self.blind_to_ms = self.blind_to_ms.max(start.saturating_add(self.size_ms));
-            self.edition += 1;
-            return;
-        };
         let back = usize::try_from((newest - start) / self.size_ms).unwrap_or(usize::MAX);
         let place = self.sums.len().checked_sub(1).and_then(|last| last.checked_sub(back));
-        if let Some(sum) = place.and_then(|place| self.sums.get_mut(place)) {
-            *sum = sum.saturating_add(amount);
-            self.edition += u64::from(back > 0);
+        let Some(sum) = place.and_then(|place| self.sums.get_mut(place)) else { return };
+        self.edition += u64::from(back > 0);
+        match amount.and_then(|amount| sum.checked_add(amount)) {
+            Some(grown) => *sum = grown,
+            None => self.blind_to_ms = self.blind_to_ms.max(start.saturating_add(self.size_ms)),
         }
     }
 

@@ -14,10 +14,13 @@ pub(crate) struct Flow {
 }
 
 impl Flow {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.notional = self.notional.saturating_add(other.notional);
-        self.volume = self.volume.saturating_add(other.volume);
-        self.count = self.count.saturating_add(other.count);
+    /// The sum, if it fits.
+    fn plus(self, other: Self) -> Option<Self> {
+        Some(Self {
+            notional: self.notional.checked_add(other.notional)?,
+            volume: self.volume.checked_add(other.volume)?,
+            count: self.count.checked_add(other.count)?,
+        })
     }
 }
 
@@ -58,9 +61,9 @@ impl Since {
         if self.from_ms.is_none_or(|from| at_ms < from) {
             return;
         }
-        match flow {
-            Some(flow) if sell => self.sold.add(flow),
-            Some(flow) => self.bought.add(flow),
+        let side = if sell { &mut self.sold } else { &mut self.bought };
+        match flow.and_then(|flow| side.plus(flow)) {
+            Some(sum) => *side = sum,
             None => self.blind = true,
         }
     }
@@ -126,10 +129,16 @@ mod tests {
     fn a_trade_that_cannot_be_told_hides_the_rest_until_the_anchor() {
         let mut since = Since::new(Some(10));
         assert!(since.advance(12) && !since.advance(19));
-        since.add(12, true, None);
-        assert_eq!(since.flows(), None);
+        let most = Flow { notional: i128::MAX, ..Flow::default() };
+        since.add(12, true, Some(most));
+        assert_eq!(since.flows(), Some((Flow::default(), most)));
+        since.add(13, true, Some(Flow { notional: 1, ..most }));
+        assert_eq!(since.flows(), None, "a sum that does not fit");
         assert!(since.advance(20));
+        since.add(20, true, None);
+        assert_eq!(since.flows(), None, "a trade that cannot be told");
+        assert!(since.advance(30));
         assert_eq!(since.flows(), Some((Flow::default(), Flow::default())));
-        assert!(since.covered(20) && !since.covered(21));
+        assert!(since.covered(30) && !since.covered(31));
     }
 }

@@ -48,8 +48,32 @@ pub(super) struct Rule {
 
 impl Rule {
     /// Whether it looks at a day's trades each time.
-    pub(super) fn heavy(&self) -> bool {
+    pub(super) fn is_heavy(&self) -> bool {
         self.when.contains("day") || self.when.contains("start")
+    }
+
+    /// The threshold to reach, where there is one.
+    pub(super) fn threshold(&self) -> Option<f64> {
+        let when: serde_json::Value = serde_json::from_str(&format!("{{{}}}", self.when)).unwrap_or_default();
+        let threshold = when.get("above").or_else(|| when.get("k"))?;
+        match threshold.as_str().and_then(|text| text.strip_suffix('%')) {
+            Some(percent) => Some(percent.parse::<f64>().ok()? / 100.0),
+            None => threshold.as_f64(),
+        }
+    }
+}
+
+impl Expect {
+    /// Whether it reaches a threshold; unknown is neither.
+    pub(super) fn reaches(self, threshold: f64) -> Option<bool> {
+        match self {
+            Self::Exact(num, den) => {
+                let (num, den) = super::lowest(num, den);
+                Some(num as f64 / den as f64 >= threshold)
+            }
+            Self::Approx(value) => Some(value >= threshold),
+            Self::Unknown | Self::Within(..) => None,
+        }
     }
 }
 
