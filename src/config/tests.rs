@@ -31,7 +31,8 @@ impl Outside for Machine {
         if path.ends_with("missing.key") {
             return Err("no such file".into());
         }
-        Ok(("whsec_T0KEN\n".into(), path.ends_with("open.key")))
+        let text = if path.ends_with("url.key") { "https://example.org/T0KEN" } else { "whsec_T0KEN\n" };
+        Ok((text.into(), path.ends_with("open.key")))
     }
 }
 
@@ -359,7 +360,7 @@ fn secrets_are_shown_by_nothing() {
     );
     assert!(!format!("{config:?}").contains("T0KEN"));
     let super::ChannelKind::Webhook(hook) = &config.channel("a").unwrap().kind else { panic!("{config:?}") };
-    assert_eq!(hook.url.reveal(), "https://example.org/T0KEN");
+    assert_eq!(hook.http.url.reveal(), "https://example.org/T0KEN");
     assert_eq!(hook.secret.as_ref().unwrap().reveal(), "whsec_T0KEN");
 }
 

@@ -4,7 +4,10 @@
 //! reader with a cursor meets each delivery once. Nothing here loads more than a page.
 
 use super::StoreError;
-use crate::delivery::Delivery;
+use crate::{
+    alert::{AlertState, Severity},
+    delivery::Delivery,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -75,6 +78,12 @@ pub struct Head {
     pub attempt: u32,
     /// Not to be tried before, ms since the Unix epoch.
     pub next_at_ms: i64,
+    /// Event time of the message, ms since the Unix epoch.
+    pub at_ms: i64,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// Where its alert stands.
+    pub state: AlertState,
 }
 
 /// What became of a delivery that was tried.
@@ -145,6 +154,25 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn delivery(&self, channel: &str, seq: u64) -> Result<Option<Delivery>, StoreError>;
+
+    /// The oldest queued delivery of a lane.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn first(&self, channel: &str, lane: &str) -> Result<Option<Head>, StoreError>;
+
+    /// Settles deliveries of a channel and queues others in their place, all or nothing; forced to
+    /// disk. What comes is queued as [`Store::commit`] does it.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is changed then.
+    fn exchange(
+        &self,
+        channel: &str,
+        gone: &[Settled],
+        come: &[Delivery],
+        now_ms: i64,
+    ) -> Result<Committed, StoreError>;
 
     /// Settles deliveries of a channel, and yields for each the next of its lane where it left
     /// the queue. Not forced to disk: what a crash undoes is sent again under the same id.

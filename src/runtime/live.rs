@@ -6,6 +6,7 @@ mod error;
 mod sinks;
 
 pub use error::{ReloadError, StartError};
+pub use sinks::test as test_channel;
 
 use super::{
     ban::BanBook,
