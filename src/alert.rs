@@ -2,12 +2,13 @@
 //!
 //! A guest's answer becomes one of these when it leaves the guest, with what the guest could not
 //! know: which plugin it was, and what on the tape caused it. Of the other nouns it names the
-//! sorts of quotes alone.
+//! sorts of quotes and the globs of markets alone.
 //!
 //! Keeps: [numbers-survive]
 
-use crate::quote::QuoteKind;
+use crate::{market::glob_matches, quote::QuoteKind};
 use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
 use tradehook_decimal::Wide;
 
 /// How urgent an alert is.
@@ -163,4 +164,87 @@ pub struct Record {
     pub index: u32,
     /// Named values.
     pub fields: Fields,
+}
+
+/// Which alerts are meant: those that satisfy all that is said. Every text is a glob whose only
+/// wildcard is `*`. One that says nothing means all alerts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Matcher {
+    /// The rule's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The market, or whatever else it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub market: Option<String>,
+    /// `info`, `warning` or `critical`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// The plugin that raised it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+    /// Labels of the rule; one that the rule does not have counts as empty.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Of an alert, what a [`Matcher`] looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The rule's id.
+    pub rule: &'a str,
+    /// What it is about, usually a market code.
+    pub key: &'a str,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// The plugin that raised it.
+    pub plugin: &'a str,
+    /// Labels of the rule.
+    pub labels: &'a BTreeMap<String, String>,
+}
+
+impl Matcher {
+    /// Whether `subject` is meant.
+    #[must_use]
+    pub fn matches(&self, subject: &Subject<'_>) -> bool {
+        let fits = |glob: &Option<String>, text: &str| glob.as_deref().is_none_or(|g| glob_matches(g, text));
+        let label = |name: &String| subject.labels.get(name).map_or("", String::as_str);
+        fits(&self.rule, subject.rule)
+            && fits(&self.market, subject.key)
+            && fits(&self.severity, subject.severity.as_str())
+            && fits(&self.plugin, subject.plugin)
+            && self.labels.iter().all(|(name, glob)| glob_matches(glob, label(name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matcher_wants_all_that_it_says() {
+        let labels = BTreeMap::from([("team".to_owned(), "desk".to_owned())]);
+        let subject = Subject {
+            rule: "pump-5m",
+            key: "KRW-DOGE",
+            severity: Severity::Warning,
+            plugin: "alert",
+            labels: &labels,
+        };
+        let check = |json: &str, expect: bool| {
+            let matcher: Result<Matcher, _> = serde_json::from_str(json);
+            assert_eq!(matcher.ok().map(|m| m.matches(&subject)), Some(expect), "{json}");
+        };
+        check("{}", true);
+        check(r#"{"rule":"pump*"}"#, true);
+        check(r#"{"rule":"pump"}"#, false);
+        check(r#"{"rule":"pump*","market":"KRW-*","severity":"warning","plugin":"alert"}"#, true);
+        check(r#"{"rule":"pump*","market":"BTC-*"}"#, false);
+        check(r#"{"severity":"critical"}"#, false);
+        check(r#"{"plugin":"my_*"}"#, false);
+        check(r#"{"labels":{"team":"d*"}}"#, true);
+        check(r#"{"labels":{"team":"d*","shift":"night"}}"#, false);
+        check(r#"{"labels":{"shift":""}}"#, true);
+        assert!(serde_json::from_str::<Matcher>(r#"{"roule":"x"}"#).is_err());
+    }
 }

@@ -3,7 +3,7 @@
 //! Owns argument parsing, printing and exit codes. Results go to standard output, everything else
 //! to standard error. Does no work of its own.
 //!
-//! Exit codes: 0 clean, 64 wrong usage, 69 something needed is not there, 70 a
+//! Exit codes: 0 clean, 1 a test of rules failed, 64 wrong usage, 69 something needed is not there, 70 a
 //! part of the running job ended that should not have, 74 output or state could
 //! not be written, 78 the configuration or a plugin was refused, 101 a bug of ours.
 
@@ -31,6 +31,8 @@ pub mod log;
 mod plugin;
 pub mod progress;
 mod replay;
+mod route;
+mod rule;
 mod run;
 mod venue;
 pub mod view;
@@ -41,6 +43,7 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 /// How a command ends when it does not end well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
+    Failed = 1,
     Usage = 64,
     Unavailable = 69,
     Bug = 70,
@@ -57,6 +60,7 @@ Examples:
   tradehook run                           the live job of ./config.toml
   tradehook replay trades.jsonl           the same plugins over recorded trades
   tradehook history KRW-BTC --from 3h     fetch such trades from the venue
+  tradehook rule test alerts_test.toml    what the rules do to trades that you write down
   tradehook plugin new my-alert           begin a plugin of your own";
 
 /// Keeps an Upbit trade stream alive and runs your sandboxed WASM plugins on every trade.
@@ -79,6 +83,12 @@ enum Command {
     Replay(replay::Arguments),
     /// Download trades of the past seven days into a recording for `replay`
     History(history::Arguments),
+    /// Try rules before they are trusted: check, test, backtest, tune, explain
+    #[command(subcommand)]
+    Rule(rule::Command),
+    /// Show whom an alert would reach, and in which words
+    #[command(subcommand)]
+    Route(route::Command),
     /// Begin, check and try plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -112,6 +122,8 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
+        Command::Rule(command) => rule::run(&command),
+        Command::Route(command) => route::run(&command),
         Command::Plugin(command) => plugin::run(&command),
         Command::Venue(arguments) => venue::run(&arguments),
     };

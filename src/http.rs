@@ -17,11 +17,13 @@ mod address;
 mod connect;
 mod date;
 mod link;
+mod ping;
 
 pub use address::is_global;
 pub use connect::{Stream, Target, Tls, tls_config};
 pub use date::{said_at_ms, wait_asked};
 pub use link::{Answer, Link};
+pub use ping::Ping;
 
 use bytes::Bytes;
 use http_body_util::Full;

@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod pipeline;
 pub mod plugin;
 pub mod policy;
+pub mod rehearse;
 pub mod replay;
 pub mod rest;
 pub mod runtime;

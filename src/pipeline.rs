@@ -9,25 +9,30 @@
 //! order. Emissions are sorted by where their cause stands on the tape, then by plugin; a call that
 //! breaks a limit is repeated in halves until a single entry is to blame.
 //!
+//! A plugin that reads another is told the trades that flow on from it and its records, both in the
+//! order of the tape: what an entry caused comes with that entry. See [`flow`].
+//!
 //! Keeps: [one-way] [fails-alone] [time-enters-once] [bounded]
 
 mod emit;
+mod flow;
 mod node;
 mod select;
 #[cfg(test)]
 mod tests;
 
 pub use emit::Emitted;
-pub use node::{Counts, Incident, NodeSpec, SavedState};
+pub use node::{Counts, Incident, InspectError, NodeSpec, SavedState};
 pub use select::MarketFilter;
 
 use crate::{
-    entry::{Entry, Gap},
-    plugin::{Batch, GapNotice, LoadError, LogLine},
-    quote::{Quote, Quotes},
+    entry::{Entry, Fact, FactValue, Gap},
+    plugin::{Batch, FactNotice, GapNotice, LoadError, LogLine, Value},
+    quote::Quotes,
     trade::Trades,
 };
-use node::Node;
+use flow::{Flow, Input, Row};
+use node::{Node, Told};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A group of plugins that feed one another.
@@ -87,6 +92,8 @@ impl Pipeline {
         if !errors.is_empty() {
             return Err(errors);
         }
+        let read: Vec<usize> = nodes.iter().filter(|n| n.wants_records()).filter_map(Node::input).collect();
+        read.into_iter().for_each(|upstream| nodes.get_mut(upstream).into_iter().for_each(Node::echo));
         Ok(Self { name: name.into(), nodes, codes: Vec::new(), next_offset: from.map_or(0, |c| c.offset) })
     }
 
@@ -119,19 +126,8 @@ impl Pipeline {
         if let Some(last) = trades.offset.last() {
             self.next_offset = last + 1;
         }
-        let first = out.len();
         let batch = Arc::new(Batch::from(trades));
-        let mut flows: Vec<Option<Arc<Batch>>> = Vec::with_capacity(self.nodes.len());
-        for node in &mut self.nodes {
-            let input = match node.input() {
-                None => Some(Arc::clone(&batch)),
-                Some(upstream) => flows.get(upstream).cloned().flatten(),
-            };
-            let input = input.and_then(|input| node.select(&input, &self.codes));
-            flows.push(input.and_then(|input| node.trades(&input, &self.codes, out)));
-        }
-        drop(flows);
-        out.get_mut(first..).into_iter().for_each(emit::sort);
+        self.step(&Input { trades: Some(Arc::clone(&batch)), ..Input::default() }, out);
         Arc::try_unwrap(batch).map(Trades::from).map_or_else(|_| Trades::default(), cleared)
     }
 
@@ -149,28 +145,50 @@ impl Pipeline {
         if quotes.rows.is_empty() || !self.wants_quotes() {
             return;
         }
-        let first = out.len();
-        let rows: Vec<(u64, Arc<Quote>)> =
-            (quotes.first..).zip(quotes.rows.into_iter().map(Arc::new)).collect();
-        for node in &mut self.nodes {
-            node.quotes(&rows, &self.codes, out);
-        }
-        out.get_mut(first..).into_iter().for_each(emit::sort);
+        let rows: Vec<Row> = (quotes.first..).zip(quotes.rows.into_iter().map(Arc::new)).collect();
+        self.step(&Input { quotes: &rows, ..Input::default() }, out);
     }
 
     /// Reads an entry that is neither a trade nor a quote.
     pub fn entry(&mut self, offset: u64, entry: &Entry, out: &mut Vec<Emitted>) {
         self.next_offset = offset + 1;
+        let told = match entry {
+            Entry::Tick(tick) => Told::Tick { offset, at_ms: tick.at_ms },
+            Entry::Gap(gap) => Told::Gap(gap_notice(offset, gap)),
+            Entry::Fact(fact) => Told::Fact(fact_notice(offset, fact)),
+            // Trades and quotes come in batches; a control is for whoever runs the pipeline.
+            Entry::Trade(_) | Entry::Quote(_) | Entry::Control(_) => return,
+        };
+        self.step(&Input { moment: Some(&told), ..Input::default() }, out);
+    }
+
+    /// Every plugin in order; each gets what stands on the tape, and of its input what flows on.
+    fn step(&mut self, tape: &Input<'_>, out: &mut Vec<Emitted>) {
         let first = out.len();
+        let mut flows: Vec<Flow> = Vec::with_capacity(self.nodes.len());
         for node in &mut self.nodes {
-            match entry {
-                Entry::Tick(tick) => node.tick(offset, tick.at_ms, &self.codes, out),
-                Entry::Gap(gap) => node.gap(notice(offset, gap), &self.codes, out),
-                // Trades and quotes come in batches; a control is for whoever runs the pipeline.
-                Entry::Trade(_) | Entry::Quote(_) | Entry::Control(_) => {}
-            }
+            let upstream = node.input().map(|upstream| flows.get(upstream));
+            let input = match upstream {
+                None => tape.clone(),
+                Some(None) => Input::default(),
+                Some(Some(flow)) => {
+                    Input { trades: flow.trades.clone(), records: &flow.records, ..tape.clone() }
+                }
+            };
+            let flow = node.step(input, &self.codes, out);
+            flows.push(flow);
         }
         out.get_mut(first..).into_iter().for_each(emit::sort);
+    }
+
+    /// Asks a plugin what it has in mind. It stands beside the tape: nothing that the pipeline says
+    /// depends on it.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn inspect(&mut self, plugin: &str, query: &str) -> Result<String, InspectError> {
+        let node = self.nodes.iter_mut().find(|node| node.name() == plugin).ok_or(InspectError::Unknown)?;
+        node.inspect(query, &self.codes)
     }
 
     /// What every plugin remembers, and how far the pipeline has read.
@@ -205,7 +223,23 @@ fn cleared(mut trades: Trades) -> Trades {
     trades
 }
 
-fn notice(offset: u64, gap: &Gap) -> GapNotice {
+fn fact_notice(offset: u64, fact: &Fact) -> FactNotice {
+    FactNotice {
+        offset,
+        at_ms: fact.at_ms,
+        name: fact.name.clone(),
+        subject: fact.subject.clone(),
+        value: match &fact.value {
+            FactValue::Bool(bool) => Value::Bool(*bool),
+            FactValue::Int(int) => Value::Int(*int),
+            FactValue::Number(number) => Value::Number(number.to_string()),
+            FactValue::Text(text) => Value::Text(text.clone()),
+            FactValue::Unknown => Value::Null,
+        },
+    }
+}
+
+fn gap_notice(offset: u64, gap: &Gap) -> GapNotice {
     GapNotice {
         offset,
         from_ms: gap.from_ms,

@@ -18,6 +18,7 @@ mod inspect;
 mod instance;
 mod limits;
 mod quotes;
+mod told;
 
 pub use contract::{
     Alert, AlertState, Batch, ConfigFault, Emission, Field, Forward, GapNotice, Manifest, Outcome, Payload,
@@ -27,6 +28,7 @@ pub use fault::{Fault, LoadError};
 pub use inspect::{CONTRACT_VERSION, Interfaces};
 pub use instance::{Instance, LogLevel, LogLine, Restore};
 pub use limits::Limits;
+pub use told::{FactNotice, Incoming, MadeTrade};
 
 use std::{fs, path::Path, path::PathBuf, sync::Arc, time::Duration};
 use wasmtime::{Config, Engine, component::Component};

@@ -10,22 +10,28 @@
 //!
 //! Keeps: [one-way] [fails-alone] [named-means-required] [time-enters-once]
 
+mod ask;
 mod ban;
 mod bundled;
 mod clockwork;
 mod fetch;
+mod health;
+mod heartbeat;
 mod history;
 mod intake;
 mod live;
 mod output;
 mod plan;
+mod rehearsal;
 mod replay;
 mod sessions;
 mod spine;
 #[cfg(test)]
 mod tests;
+mod warnings;
 mod worker;
 
+pub use ask::{AskError, Inspector};
 pub use ban::{BanBook, Noting};
 pub use bundled::BUNDLED;
 pub use clockwork::run as tick;
@@ -37,5 +43,6 @@ pub use intake::Intake;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped, test_channel};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};
+pub use rehearsal::{Rehearsal, routed};
 pub use replay::{Replay, ReplayError, Source, Summary};
 pub use spine::{Spine, Wall};

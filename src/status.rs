@@ -34,7 +34,10 @@ pub use snapshot::{
     PluginSnapshot, Snapshot, TapeSnapshot,
 };
 
-use crate::{market::Markets, trade::Trades};
+use crate::{
+    market::Markets,
+    trade::{Flags, Trades},
+};
 use counts::{Registry, lock};
 use markets::MarketFacts;
 use recent::Ring;
@@ -161,6 +164,18 @@ impl Status {
             return;
         }
         self.0.intake.trades.add(trades.len() as u64);
+        let (mut late, mut live, mut lag_ms) = (0, 0, 0);
+        for ((flags, traded), received) in
+            trades.flags.iter().zip(&trades.traded_at_ms).zip(&trades.received_at_ms)
+        {
+            late += u64::from(Flags(*flags).has(Flags::LATE));
+            if *flags == 0 {
+                live += 1;
+                lag_ms += received.saturating_sub(*traded);
+            }
+        }
+        self.0.intake.late.add(late);
+        self.0.intake.note_live(live, lag_ms);
         lock(&self.0.markets).note(trades, markets);
     }
 

@@ -52,9 +52,10 @@ use sync::Syncer;
 use writer::{Store, Writer};
 
 /// The version of the segment format that is written.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
-/// The oldest version that is read: as the present one, without quotes. A segment of an older
+/// The oldest version that is read: as the present one, without quotes and facts; the second is
+/// without facts. A segment of an older
 /// version is never appended to, so that a program of that version is refused what it does not know
 /// instead of taking it for damage.
 const OLDEST_VERSION: u32 = 1;

@@ -41,6 +41,8 @@ impl Flags {
     pub const LATE: Self = Self(4);
     /// It is read from a recording.
     pub const REPLAY: Self = Self(8);
+    /// A plugin made it: the venue never sent it. Never on the tape.
+    pub const SYNTHETIC: Self = Self(16);
 
     /// Both sets of bits.
     #[must_use]

@@ -24,7 +24,7 @@ const WIRES: [&str; 3] = ["main", "cli", "runtime"];
 /// does so with the limits of one client.
 const NARROWS: [(&str, &str); 3] = [("pipeline", "plugin"), ("sink", "http"), ("rest", "http")];
 /// Rooms behind the tape, or pure: no clock of the wall is read there.
-const CLOCKLESS: [&str; 6] = ["tape", "pipeline", "plugin", "policy", "replay", "upbit"];
+const CLOCKLESS: [&str; 7] = ["tape", "pipeline", "plugin", "policy", "rehearse", "replay", "upbit"];
 /// Precompiled code can only be loaded unsafely.
 const UNSAFE: [&str; 1] = ["src/plugin/cache.rs"];
 

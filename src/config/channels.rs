@@ -10,6 +10,8 @@ mod terms;
 
 use std::{collections::HashMap, ops::Range};
 
+pub(super) use self::http::url_of;
+
 use super::{
     Channel, ChannelKind, ChannelTerms, LineFormat, STDOUT,
     text::{self, quoted},

@@ -58,6 +58,23 @@ impl Refused {
         Self { faults: vec![fault], more: 0, source: Source::new(name, ""), rest: None }
     }
 
+    /// A refusal of a text that is no configuration but lies beside one, each fault with its bytes
+    /// in the text, the path of its key, what is wrong and what would be accepted.
+    #[must_use]
+    pub fn of(
+        name: &str,
+        text: &str,
+        faults: impl IntoIterator<Item = (Range<usize>, String, String, Option<String>)>,
+    ) -> Self {
+        let source = Source::new(name, text);
+        let fault =
+            |(span, path, message, help)| Fault { place: Some(source.place(span)), path, message, help };
+        let mut faults: Vec<Fault> = faults.into_iter().map(fault).collect();
+        let more = faults.len().saturating_sub(MAX_FAULTS);
+        faults.truncate(MAX_FAULTS);
+        Self { faults, more, source, rest: None }
+    }
+
     /// What could be read of the file, with defaults where a fault stands: to look for more
     /// faults in, never to be run.
     #[must_use]

@@ -5,7 +5,8 @@ use std::{net::SocketAddr, ops::RangeInclusive, path::Path, path::PathBuf, time:
 use toml::de::DeTable;
 
 use super::{
-    Config, Log, LogFormat, LogLevel, Outside, Refused, Runtime, State, Status, Tape, alerts, channels,
+    Config, Heartbeat, Log, LogFormat, LogLevel, Outside, Refused, Runtime, State, Status, Tape, alerts,
+    channels,
     fault::{Fault, MAX_FAULTS, Source},
     feed,
     names::Known,
@@ -119,9 +120,13 @@ fn state(mut s: Section<'_>) -> State {
 }
 
 fn status(mut s: Section<'_>) -> Status {
-    let status = Status { listen: s.maybe("listen", listen) };
+    let listen = s.maybe("listen", listen);
+    let interval = s.or("heartbeat_interval", Duration::from_secs(60), |i| i.duration(ms(SECOND, HOUR)));
+    let allow_private = s.or("heartbeat_allow_private", false, Item::boolean);
+    let url = channels::url_of(&mut s, ["heartbeat_url", "heartbeat_url_env"], allow_private);
+    let heartbeat = url.map(|url| Heartbeat { url, interval, allow_private });
     s.finish();
-    status
+    Status { listen, heartbeat }
 }
 
 /// A loopback address with a port.

@@ -230,6 +230,19 @@ pub struct State {
 pub struct Status {
     /// Loopback address to listen on; `None`: off.
     pub listen: Option<SocketAddr>,
+    /// An outside watch that is told now and then that the process lives; `None`: off.
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// `[status] heartbeat_*`: an outside watch that raises the alarm when the process is silent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Where; a secret, since such services put their token into the path.
+    pub url: Secret,
+    /// Between two requests.
+    pub interval: Duration,
+    /// Whether addresses that are not public may be spoken to.
+    pub allow_private: bool,
 }
 
 /// `[log]`.

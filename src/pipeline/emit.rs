@@ -1,8 +1,9 @@
 //! From a guest's answer to what the host keeps of it: who said it, and what on the tape caused it.
 
+use super::flow::{Heard, Made};
 use crate::{
     alert::{AlertState, FieldValue, Fields, Raised, Record, Severity, Trigger},
-    plugin::{self, Batch, Emission, Field, Payload, Value},
+    plugin::{self, Batch, Emission, Field, Incoming, Payload, Value},
     quote::Quote,
     trade::Flags,
 };
@@ -48,48 +49,103 @@ pub(super) fn sort(emitted: &mut [Emitted]) {
 pub(super) enum Cause<'a> {
     Trades(&'a Batch),
     Quotes(&'a [(u64, Arc<Quote>)]),
+    Records(&'a [Heard]),
     Moment { offset: u64, at_ms: i64 },
 }
 
-/// Numbers the emissions at each offset and pushes them.
-pub(super) fn push(plugin: &str, cause: &Cause<'_>, emissions: Vec<Emission>, out: &mut Vec<Emitted>) {
-    let (mut at, mut index) = (None, 0);
-    for emission in emissions {
-        (at, index) = (Some(emission.at), if at == Some(emission.at) { index + 1 } else { 0 });
-        let (trigger, flags) = trigger(cause, emission.at as usize);
-        match emission.payload {
-            Payload::Alert(alert) => out.push(Emitted::Alert(raised(plugin, alert, trigger, index, flags))),
-            Payload::Record(record) => {
-                out.push(Emitted::Record(Record {
-                    plugin: plugin.to_owned(),
-                    topic: record.topic,
-                    offset: place(&trigger),
-                    index,
-                    fields: fields(record.fields),
-                }));
+/// What a plugin says in one step, and how it is numbered.
+pub(super) struct Mouth {
+    plugin: Arc<str>,
+    /// The offset of the last emission and how many there were at it: an entry may cause several
+    /// calls (a trade, and the records of another plugin that it caused).
+    last: (u64, u32),
+    /// Whether others are told its records.
+    pub(super) echoes: bool,
+    /// Those that they have to be told.
+    pub(super) heard: Vec<Heard>,
+    pub(super) alerts: u64,
+    pub(super) records: u64,
+}
+
+impl Mouth {
+    pub(super) fn new(plugin: &str) -> Self {
+        let plugin = plugin.into();
+        Self { plugin, last: (u64::MAX, 0), echoes: false, heard: Vec::new(), alerts: 0, records: 0 }
+    }
+
+    /// Numbers the emissions at each offset and pushes them; the trades among them are handed back.
+    pub(super) fn say(
+        &mut self,
+        cause: &Cause<'_>,
+        emissions: Vec<Emission>,
+        markets: usize,
+        out: &mut Vec<Emitted>,
+    ) -> Vec<Made> {
+        let mut made = Vec::new();
+        for Emission { at, payload } in emissions {
+            let (trigger, flags, at_ms) = trigger(cause, at as usize);
+            let offset = place(&trigger);
+            let (alert, record) = match payload {
+                Payload::Alert(alert) => (Some(alert), None),
+                Payload::Record(record) => (None, Some(record)),
+                Payload::Trade(said) => {
+                    // Answers are checked: it is one.
+                    let trade = said.read(u32::try_from(markets).unwrap_or(u32::MAX), at_ms);
+                    made.extend(trade.ok().map(|trade| Made { at, offset, trade }));
+                    continue;
+                }
+            };
+            let index = self.number(offset);
+            if let Some(alert) = alert {
+                self.alerts += 1;
+                out.push(Emitted::Alert(raised(&self.plugin, alert, trigger, index, flags)));
+            }
+            if let Some(body) = record {
+                self.records += 1;
+                if self.echoes {
+                    let (plugin, body) = (Arc::clone(&self.plugin), Arc::new(body.clone()));
+                    let record = Incoming { offset, at_ms, plugin, body };
+                    self.heard.push(Heard { record, cause: (trigger, flags) });
+                }
+                let (plugin, fields) = (self.plugin.to_string(), fields(body.fields));
+                out.push(Emitted::Record(Record { plugin, topic: body.topic, offset, index, fields }));
             }
         }
+        made
+    }
+
+    fn number(&mut self, offset: u64) -> u32 {
+        let index = if self.last.0 == offset { self.last.1 } else { 0 };
+        self.last = (offset, index + 1);
+        index
     }
 }
 
-fn trigger(cause: &Cause<'_>, at: usize) -> (Trigger, Flags) {
+/// What caused the emission, its flags, and when it came in.
+fn trigger(cause: &Cause<'_>, at: usize) -> (Trigger, Flags, i64) {
     match cause {
         // Answers are checked: `at` is within the batch.
         Cause::Trades(batch) => {
             let of = |column: &[u64]| column.get(at).copied().unwrap_or_default();
             let trigger =
                 Trigger::Trade { sequential_id: of(batch.sequential_ids()), offset: of(batch.offsets()) };
-            (trigger, Flags(batch.flags().get(at).copied().unwrap_or_default()))
+            let received_at_ms = batch.received_at().get(at).copied().unwrap_or_default();
+            (trigger, Flags(batch.flags().get(at).copied().unwrap_or_default()), received_at_ms)
         }
         Cause::Quotes(quotes) => match quotes.get(at) {
             Some((offset, quote)) => {
                 let (kind, head, offset) = (quote.kind(), quote.head(), *offset);
-                (Trigger::Quote { kind, at_ms: head.sent_at_ms, offset }, head.flags)
+                let trigger = Trigger::Quote { kind, at_ms: head.sent_at_ms, offset };
+                (trigger, head.flags, head.received_at_ms)
             }
-            None => (Trigger::Tick { at_ms: 0, offset: 0 }, Flags::default()),
+            None => (Trigger::Tick { at_ms: 0, offset: 0 }, Flags::default(), 0),
+        },
+        Cause::Records(records) => match records.get(at) {
+            Some(Heard { record, cause: (trigger, flags) }) => (*trigger, *flags, record.at_ms),
+            None => (Trigger::Tick { at_ms: 0, offset: 0 }, Flags::default(), 0),
         },
         Cause::Moment { offset, at_ms } => {
-            (Trigger::Tick { at_ms: *at_ms, offset: *offset }, Flags::default())
+            (Trigger::Tick { at_ms: *at_ms, offset: *offset }, Flags::default(), *at_ms)
         }
     }
 }

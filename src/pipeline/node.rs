@@ -9,14 +9,19 @@
 //!
 //! Keeps: [fails-alone] [dead-stays-dead] [bounded] [time-enters-once]
 
+mod ask;
 mod quotes;
+mod records;
 mod strikes;
 
-use super::emit::{self, Cause, Emitted};
+pub use ask::InspectError;
+
+use super::emit::{Cause, Emitted, Mouth};
+use super::flow::{Class, Flow, Input, Kept, Made, runs};
 use super::select::MarketFilter;
 use crate::plugin::{
-    Batch, Emission, Fault, Forward, GapNotice, Instance, Limits, LoadError, LogLine, Outcome, Plugin,
-    Restore,
+    Batch, Emission, FactNotice, Fault, Forward, GapNotice, Instance, Limits, LoadError, LogLine, Outcome,
+    Plugin, Restore,
 };
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use strikes::{Strikes, Verdict};
@@ -44,7 +49,8 @@ pub struct NodeSpec {
     pub config: String,
     /// What it may use.
     pub limits: Limits,
-    /// Whose trades it reads: the tape's, or those that flow on from an earlier plugin.
+    /// Whose trades it reads: the tape's, or those that flow on from an earlier plugin, with that one's
+    /// records.
     pub input: Option<usize>,
     /// Which markets it reads.
     pub markets: MarketFilter,
@@ -87,7 +93,11 @@ pub struct Counts {
     pub trades: u64,
     /// Tickers, books and candles it was told.
     pub quotes: u64,
-    /// Trades that flowed on.
+    /// Records of another plugin that it was told.
+    pub heard: u64,
+    /// Facts that it was told.
+    pub facts: u64,
+    /// Trades that flowed on, those that it made among them.
     pub forwarded: u64,
     /// Alerts it raised.
     pub alerts: u64,
@@ -113,11 +123,20 @@ pub struct Counts {
 
 /// Something a plugin was told.
 #[derive(Clone)]
-enum Told {
+pub(super) enum Told {
     Trades(Arc<Batch>),
     Quotes(quotes::Run),
+    Records(records::Run),
     Tick { offset: u64, at_ms: i64 },
     Gap(GapNotice),
+    Fact(FactNotice),
+}
+
+/// One step of a node: what it knows of markets, where what it says goes, and what flows on.
+struct Step<'a> {
+    codes: &'a [Arc<str>],
+    out: &'a mut Vec<Emitted>,
+    kept: Kept,
 }
 
 impl Told {
@@ -126,16 +145,21 @@ impl Told {
         match self {
             Self::Trades(batch) => batch.len(),
             Self::Quotes(run) => run.weight(),
+            Self::Records(run) => run.weight(),
+            // Its texts are bounded: a few trades' worth.
+            Self::Fact(_) => 4,
             Self::Tick { .. } | Self::Gap(_) => 1,
         }
     }
 
-    fn offset(&self) -> u64 {
+    pub(super) fn offset(&self) -> u64 {
         match self {
             Self::Trades(batch) => batch.offsets().first().copied().unwrap_or_default(),
             Self::Quotes(run) => run.offset(),
+            Self::Records(run) => run.offset(),
             Self::Tick { offset, .. } => *offset,
             Self::Gap(gap) => gap.offset,
+            Self::Fact(fact) => fact.offset,
         }
     }
 
@@ -143,8 +167,10 @@ impl Told {
         match self {
             Self::Trades(batch) => batch.received_at().first().copied().unwrap_or_default(),
             Self::Quotes(run) => run.at_ms(),
+            Self::Records(run) => run.at_ms(),
             Self::Tick { at_ms, .. } => *at_ms,
             Self::Gap(gap) => gap.to_ms,
+            Self::Fact(fact) => fact.at_ms,
         }
     }
 }
@@ -160,6 +186,7 @@ pub(super) struct Node {
     journal_fuel: u64,
     snapshot_fuel: u64,
     strikes: Strikes,
+    mouth: Mouth,
     counts: Counts,
     incidents: Vec<Incident>,
 }
@@ -169,6 +196,7 @@ impl Node {
         let saved = saved.cloned().unwrap_or_default();
         let instance = Some(open(&spec, &saved)?);
         Ok(Self {
+            mouth: Mouth::new(&spec.name),
             spec,
             instance,
             saved,
@@ -202,72 +230,76 @@ impl Node {
         self.instance.as_mut().map(Instance::take_log).unwrap_or_default()
     }
 
-    pub(super) fn select(&mut self, batch: &Arc<Batch>, codes: &[Arc<str>]) -> Option<Arc<Batch>> {
-        self.spec.markets.select(batch, codes)
+    /// Whether it is told the records of its input.
+    pub(super) fn wants_records(&self) -> bool {
+        self.spec.plugin.interfaces().records
     }
 
-    /// Tells a batch; what flows on, if anything does. What the plugin gave no answer to does not.
-    pub(super) fn trades(
-        &mut self,
-        batch: &Arc<Batch>,
-        codes: &[Arc<str>],
-        out: &mut Vec<Emitted>,
-    ) -> Option<Arc<Batch>> {
+    /// From now on its records are for others as well.
+    pub(super) fn echo(&mut self) {
+        self.mouth.echoes = true;
+    }
+
+    /// Tells what a step brings, and yields what flows on. What the plugin gave no answer to does not.
+    pub(super) fn step(&mut self, input: Input<'_>, codes: &[Arc<str>], out: &mut Vec<Emitted>) -> Flow {
+        let batch = input.trades.and_then(|batch| self.spec.markets.select(&batch, codes));
+        let quotes = self.select_quotes(input.quotes, codes);
+        let records = self.select_records(input.records);
+        let moment = input.moment.filter(|told| self.handles(told));
+        let offsets = (
+            quotes.iter().map(|row| row.0).collect::<Vec<_>>(),
+            moment.map(Told::offset),
+            records.iter().map(|heard| heard.record.offset).collect::<Vec<_>>(),
+        );
+        let trades = batch.as_ref().map_or(&[][..], |batch| batch.offsets());
+        let mut step = Step { codes, out, kept: Kept::default() };
+        runs([trades, &offsets.0, offsets.1.as_slice(), &offsets.2], |class, range| match class {
+            Class::Trades => batch.iter().for_each(|batch| self.tell_trades(batch, range.clone(), &mut step)),
+            Class::Quotes => self.tell_quotes(quotes.get(range).unwrap_or_default(), &mut step),
+            Class::Moment => moment.iter().for_each(|told| self.tell_moment(told, &mut step)),
+            Class::Records => self.tell_records(records.get(range).unwrap_or_default(), &mut step),
+        });
+        let kept = step.kept;
+        if self.spec.plugin.interfaces().trades {
+            self.counts.forwarded += kept.len() as u64;
+        }
+        Flow { trades: kept.into_batch(batch), records: std::mem::take(&mut self.mouth.heard) }
+    }
+
+    fn handles(&self, told: &Told) -> bool {
+        let interfaces = self.spec.plugin.interfaces();
+        match told {
+            Told::Tick { .. } => interfaces.ticks,
+            Told::Gap(_) => interfaces.gaps,
+            Told::Fact(_) => interfaces.facts,
+            Told::Trades(_) | Told::Quotes(_) | Told::Records(_) => false,
+        }
+    }
+
+    /// Tells `range` of a batch, in halves where it must.
+    fn tell_trades(&mut self, batch: &Arc<Batch>, range: Range<usize>, step: &mut Step<'_>) {
         if !self.spec.plugin.interfaces().trades {
-            return Some(Arc::clone(batch));
+            return step.kept.all(range);
         }
-        let mut kept: Vec<u32> = Vec::new();
-        let all = 0..batch.len();
-        if let Some(whole) = self.run(batch, all, codes, &mut kept, out) {
-            self.counts.forwarded += whole.as_ref().map_or(0, |b| b.len() as u64);
-            return whole;
-        }
-        self.counts.forwarded += kept.len() as u64;
-        (!kept.is_empty()).then(|| Arc::new(batch.gather(&kept)))
-    }
-
-    /// Tells `range` of a batch, in halves where it must. The answer is what flows on when the
-    /// range was the whole batch and one call did it; else the indices are added to `kept`.
-    fn run(
-        &mut self,
-        batch: &Arc<Batch>,
-        range: Range<usize>,
-        codes: &[Arc<str>],
-        kept: &mut Vec<u32>,
-        out: &mut Vec<Emitted>,
-    ) -> Option<Option<Arc<Batch>>> {
         let range = self.rest(batch, range);
         if range.is_empty() {
-            return None;
+            return;
         }
         let whole = range.len() == batch.len();
         let part = if whole { Arc::clone(batch) } else { Arc::new(batch.gather(&indices(&range))) };
-        match self.tell(&Told::Trades(Arc::clone(&part)), codes) {
+        match self.tell(&Told::Trades(Arc::clone(&part)), step.codes) {
             Ok(Answer { forward, emissions }) => {
                 self.strikes.succeeded();
-                self.keep_emissions(&Cause::Trades(&part), emissions, out);
-                if whole {
-                    return Some(match forward {
-                        Forward::All => Some(part),
-                        Forward::None => None,
-                        Forward::Some(indices) => Some(Arc::new(part.gather(&indices))),
-                    });
-                }
-                let base = u32::try_from(range.start).unwrap_or(u32::MAX);
-                match forward {
-                    Forward::All => kept.extend(indices(&range)),
-                    Forward::None => {}
-                    Forward::Some(some) => kept.extend(some.into_iter().map(|i| base + i)),
-                }
+                let made = self.say(&Cause::Trades(&part), emissions, step);
+                step.kept.part(range, forward, made);
             }
             Err(fault) if range.len() == 1 => self.blame(&Told::Trades(part), fault),
             Err(_) => {
                 let middle = range.start + range.len() / 2;
-                self.run(batch, range.start..middle, codes, kept, out);
-                self.run(batch, middle..range.end, codes, kept, out);
+                self.tell_trades(batch, range.start..middle, step);
+                self.tell_trades(batch, middle..range.end, step);
             }
         }
-        None
     }
 
     /// What is left of `range` when the plugin's rest is over.
@@ -289,41 +321,28 @@ impl Node {
         skip
     }
 
-    pub(super) fn tick(&mut self, offset: u64, at_ms: i64, codes: &[Arc<str>], out: &mut Vec<Emitted>) {
-        if self.spec.plugin.interfaces().ticks {
-            self.moment(&Told::Tick { offset, at_ms }, codes, out);
-        }
-    }
-
-    pub(super) fn gap(&mut self, gap: GapNotice, codes: &[Arc<str>], out: &mut Vec<Emitted>) {
-        if self.spec.plugin.interfaces().gaps {
-            self.moment(&Told::Gap(gap), codes, out);
-        }
-    }
-
-    fn moment(&mut self, told: &Told, codes: &[Arc<str>], out: &mut Vec<Emitted>) {
+    fn tell_moment(&mut self, told: &Told, step: &mut Step<'_>) {
         let (offset, at_ms) = (told.offset(), told.at_ms());
         if self.pass_over(std::iter::once(at_ms)) > 0 {
             return;
         }
-        match self.tell(told, codes) {
-            Ok(answer) => {
-                self.strikes.succeeded();
-                self.keep_emissions(&Cause::Moment { offset, at_ms }, answer.emissions, out);
-            }
+        match self.tell(told, step.codes) {
+            Ok(answer) => self.take_answer(&Cause::Moment { offset, at_ms }, answer, step),
             Err(fault) => self.blame(told, fault),
         }
     }
 
-    fn keep_emissions(&mut self, cause: &Cause<'_>, emissions: Vec<Emission>, out: &mut Vec<Emitted>) {
-        let first = out.len();
-        emit::push(&self.spec.name, cause, emissions, out);
-        for emitted in out.get(first..).unwrap_or_default() {
-            match emitted {
-                Emitted::Alert(_) => self.counts.alerts += 1,
-                Emitted::Record(_) => self.counts.records += 1,
-            }
-        }
+    /// An answer to anything but trades.
+    fn take_answer(&mut self, cause: &Cause<'_>, answer: Answer, step: &mut Step<'_>) {
+        self.strikes.succeeded();
+        let made = self.say(cause, answer.emissions, step);
+        step.kept.between(made);
+    }
+
+    fn say(&mut self, cause: &Cause<'_>, emissions: Vec<Emission>, step: &mut Step<'_>) -> Vec<Made> {
+        let made = self.mouth.say(cause, emissions, step.codes.len(), step.out);
+        (self.counts.alerts, self.counts.records) = (self.mouth.alerts, self.mouth.records);
+        made
     }
 
     /// Tells the plugin something. After a fault a fresh instance stands where the failed one stood
@@ -348,6 +367,8 @@ impl Node {
                 match told {
                     Told::Trades(batch) => self.counts.trades += batch.len() as u64,
                     Told::Quotes(run) => self.counts.quotes += run.rows.len() as u64,
+                    Told::Records(run) => self.counts.heard += run.records.len() as u64,
+                    Told::Fact(_) => self.counts.facts += 1,
                     Told::Tick { .. } | Told::Gap(_) => {}
                 }
                 self.remember(told.clone(), codes);
@@ -462,10 +483,7 @@ struct Answer {
 }
 
 fn call(instance: &mut Instance, told: &Told, codes: &[Arc<str>]) -> Result<Answer, Fault> {
-    if instance.markets_known() < codes.len() {
-        let known = instance.markets_known();
-        instance.learn_markets(codes.iter().skip(known))?;
-    }
+    teach(instance, codes)?;
     let quiet = |emissions| Answer { forward: Forward::All, emissions };
     match told {
         Told::Trades(batch) => {
@@ -474,7 +492,14 @@ fn call(instance: &mut Instance, told: &Told, codes: &[Arc<str>]) -> Result<Answ
         Told::Quotes(run) => instance.on_quotes(run.kind, &run.rows).map(quiet),
         Told::Tick { offset, at_ms } => instance.on_tick(*offset, *at_ms).map(quiet),
         Told::Gap(gap) => instance.on_gap(gap.clone()).map(quiet),
+        Told::Records(run) => instance.on_records(&run.records).map(quiet),
+        Told::Fact(fact) => instance.on_fact(fact.clone()).map(quiet),
     }
+}
+
+fn teach(instance: &mut Instance, codes: &[Arc<str>]) -> Result<(), Fault> {
+    let known = instance.markets_known();
+    if known < codes.len() { instance.learn_markets(codes.iter().skip(known)) } else { Ok(()) }
 }
 
 fn open(spec: &NodeSpec, saved: &SavedState) -> Result<Instance, LoadError> {

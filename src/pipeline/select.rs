@@ -20,6 +20,11 @@ impl MarketFilter {
         Self { globs, passes: Vec::new() }
     }
 
+    /// What it was made of; none lets everything through.
+    pub(super) fn globs(&self) -> &[String] {
+        &self.globs
+    }
+
     /// Whether it lets a market through. `codes` names it.
     pub(super) fn passes(&mut self, market: MarketId, codes: &[Arc<str>]) -> bool {
         if self.globs.is_empty() {

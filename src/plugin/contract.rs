@@ -2,6 +2,7 @@
 //!
 //! Lists of primitives cross at memory speed; that is why a batch is columns.
 
+use super::told::MadeTrade;
 use crate::trade::{ABSENT, Decimals, Trades};
 use tradehook_decimal::Decimal;
 use wasmtime::component::{ComponentType, Lift, Lower};
@@ -218,7 +219,7 @@ pub enum AlertState {
 }
 
 /// A value with a name.
-#[derive(Clone, Debug, PartialEq, ComponentType, Lift)]
+#[derive(Clone, Debug, PartialEq, ComponentType, Lift, Lower)]
 #[component(variant)]
 pub enum Value {
     /// Text.
@@ -242,7 +243,7 @@ pub enum Value {
 }
 
 /// A named value.
-#[derive(Clone, Debug, PartialEq, ComponentType, Lift)]
+#[derive(Clone, Debug, PartialEq, ComponentType, Lift, Lower)]
 #[component(record)]
 pub struct Field {
     /// Its name.
@@ -273,7 +274,7 @@ pub struct Alert {
 }
 
 /// A record as the guest emitted it.
-#[derive(Clone, Debug, PartialEq, ComponentType, Lift)]
+#[derive(Clone, Debug, PartialEq, ComponentType, Lift, Lower)]
 #[component(record)]
 pub struct RecordBody {
     /// What sort of record.
@@ -292,13 +293,16 @@ pub enum Payload {
     /// A record.
     #[component(name = "record")]
     Record(RecordBody),
+    /// A trade for the plugins that read this one.
+    #[component(name = "trade")]
+    Trade(MadeTrade),
 }
 
 /// One emission.
 #[derive(Clone, Debug, PartialEq, ComponentType, Lift)]
 #[component(record)]
 pub struct Emission {
-    /// Index into the batch.
+    /// Index into the batch; 0 for what comes alone.
     pub at: u32,
     /// What was said.
     pub payload: Payload,

@@ -13,7 +13,7 @@ use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::{Engine, component::Component};
 
 /// The version of `plugins/sdk/wit/plugin.wit` that this host speaks.
-pub const CONTRACT_VERSION: &str = "0.2.0";
+pub const CONTRACT_VERSION: &str = "0.3.0";
 const PACKAGE: &str = "tradehook:plugin/";
 
 /// A guest of an interpreted language carries its interpreter: 12 to 18 MB were measured.
@@ -36,6 +36,12 @@ pub struct Interfaces {
     pub ticks: bool,
     /// It is told what was lost.
     pub gaps: bool,
+    /// It is told the records of the plugin that it reads.
+    pub records: bool,
+    /// It is told what the host knows.
+    pub facts: bool,
+    /// It can be asked what it has in mind.
+    pub inspect: bool,
     /// It has snapshots.
     pub state: bool,
     /// Names of its exports.
@@ -136,8 +142,10 @@ pub(super) fn interfaces(engine: &Engine, component: &Component) -> Result<Inter
     (found.trades, found.ticks, found.gaps, found.state) =
         (has("trades"), has("ticks"), has("gaps"), has("state"));
     (found.tickers, found.orderbooks, found.candles) = (has("tickers"), has("orderbooks"), has("candles"));
+    (found.records, found.facts, found.inspect) = (has("records"), has("facts"), has("inspect"));
     let quotes = QuoteKind::ALL.iter().any(|&kind| found.handles(kind));
-    if !(found.trades || found.ticks || found.gaps || quotes) {
+    let told = found.trades || found.ticks || found.gaps || found.records || found.facts;
+    if !(told || quotes) {
         return Err(LoadError::Export(interface("trades")));
     }
     Ok(found)

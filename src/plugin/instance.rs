@@ -11,6 +11,7 @@ use super::contract::{
 use super::inspect::{Interfaces, interface};
 use super::limits::{Limits, Meter};
 use super::quotes::{CandleColumns, OrderbookColumns, TickerColumns};
+use super::told::{FactNotice, Incoming};
 use super::{EPOCH_TICK, Fault, LoadError, Plugin};
 use crate::quote::{Quote, QuoteKind};
 use std::{
@@ -73,6 +74,7 @@ struct State {
 }
 
 type Answer<T> = TypedFunc<T, (Vec<Emission>,)>;
+type InspectFunc = TypedFunc<(String,), (Result<String, String>,)>;
 type RestoreFunc = TypedFunc<(u32, Vec<u8>), (Result<(), String>,)>;
 
 /// A running guest.
@@ -86,6 +88,9 @@ pub struct Instance {
     on_candles: Option<Answer<(CandleColumns,)>>,
     on_tick: Option<Answer<(u64, i64)>>,
     on_gap: Option<Answer<(GapNotice,)>>,
+    on_records: Option<Answer<(Arc<[Incoming]>,)>>,
+    on_fact: Option<Answer<(FactNotice,)>>,
+    inspect: Option<InspectFunc>,
     learn_markets: TypedFunc<(u32, Vec<Arc<str>>), ()>,
     snapshot: Option<TypedFunc<(), (Vec<u8>,)>>,
     markets_known: u32,
@@ -111,6 +116,7 @@ impl Instance {
             .instantiate(&mut store, &plugin.component)
             .map_err(|e| LoadError::Start(sort(&e, &store, limits, START_DEADLINE)))?;
         let Interfaces { trades, tickers, orderbooks, candles, ticks, gaps, state, .. } = plugin.interfaces;
+        let Interfaces { records, facts, inspect, .. } = plugin.interfaces;
         let init: TypedFunc<(Setup,), (Result<Manifest, Vec<ConfigFault>>,)> =
             func(&guest, &mut store, "lifecycle", "init")?;
         let restore_func = state.then(|| func(&guest, &mut store, "state", "restore")).transpose()?;
@@ -123,6 +129,9 @@ impl Instance {
             on_candles: candles.then(|| func(&guest, &mut store, "candles", "on-candles")).transpose()?,
             on_tick: ticks.then(|| func(&guest, &mut store, "ticks", "on-tick")).transpose()?,
             on_gap: gaps.then(|| func(&guest, &mut store, "gaps", "on-gap")).transpose()?,
+            on_records: records.then(|| func(&guest, &mut store, "records", "on-records")).transpose()?,
+            on_fact: facts.then(|| func(&guest, &mut store, "facts", "on-fact")).transpose()?,
+            inspect: inspect.then(|| func(&guest, &mut store, "inspect", "inspect")).transpose()?,
             learn_markets: func(&guest, &mut store, "lifecycle", "learn-markets")?,
             snapshot: state.then(|| func(&guest, &mut store, "state", "snapshot")).transpose()?,
             store,
@@ -205,8 +214,7 @@ impl Instance {
         };
         let len = batch.len();
         let (outcome,) = self.enter(|store| func.call(store, (Arc::clone(batch),)))?;
-        let checked = check_forward(&outcome.forward, len)
-            .and_then(|()| check_emissions(&outcome.emissions, len, &self.limits));
+        let checked = check_forward(&outcome.forward, len).and_then(|()| self.check(&outcome.emissions, len));
         self.condemn(checked)?;
         Ok(outcome)
     }
@@ -252,7 +260,7 @@ impl Instance {
                 self.enter(|store| func.call(store, (columns,)))?.0
             }
         };
-        let checked = check_emissions(&emissions, quotes.len(), &self.limits);
+        let checked = self.check(&emissions, quotes.len());
         self.condemn(checked)?;
         Ok(emissions)
     }
@@ -264,7 +272,7 @@ impl Instance {
     pub fn on_tick(&mut self, offset: u64, at_ms: i64) -> Result<Vec<Emission>, Fault> {
         let Some(func) = self.on_tick else { return Ok(Vec::new()) };
         let (emissions,) = self.enter(|store| func.call(store, (offset, at_ms)))?;
-        let checked = check_emissions(&emissions, 1, &self.limits);
+        let checked = self.check(&emissions, 1);
         self.condemn(checked)?;
         Ok(emissions)
     }
@@ -276,9 +284,48 @@ impl Instance {
     pub fn on_gap(&mut self, gap: GapNotice) -> Result<Vec<Emission>, Fault> {
         let Some(func) = self.on_gap else { return Ok(Vec::new()) };
         let (emissions,) = self.enter(|store| func.call(store, (gap,)))?;
-        let checked = check_emissions(&emissions, 1, &self.limits);
+        let checked = self.check(&emissions, 1);
         self.condemn(checked)?;
         Ok(emissions)
+    }
+
+    /// Hands over records of the plugin that it reads.
+    ///
+    /// # Errors
+    /// As [`Instance::on_trades`].
+    pub fn on_records(&mut self, records: &Arc<[Incoming]>) -> Result<Vec<Emission>, Fault> {
+        let Some(func) = self.on_records else { return Ok(Vec::new()) };
+        let (emissions,) = self.enter(|store| func.call(store, (Arc::clone(records),)))?;
+        let checked = self.check(&emissions, records.len());
+        self.condemn(checked)?;
+        Ok(emissions)
+    }
+
+    /// Tells a fact.
+    ///
+    /// # Errors
+    /// As [`Instance::on_trades`].
+    pub fn on_fact(&mut self, fact: FactNotice) -> Result<Vec<Emission>, Fault> {
+        let Some(func) = self.on_fact else { return Ok(Vec::new()) };
+        let (emissions,) = self.enter(|store| func.call(store, (fact,)))?;
+        let checked = self.check(&emissions, 1);
+        self.condemn(checked)?;
+        Ok(emissions)
+    }
+
+    /// Asks what it has in mind; `None` from a guest without `inspect`. What it answers is its own.
+    ///
+    /// # Errors
+    /// How the call failed.
+    pub fn inspect(&mut self, query: &str) -> Result<Option<Result<String, String>>, Fault> {
+        let Some(func) = self.inspect else { return Ok(None) };
+        let query = query.to_owned();
+        let (answer,) = self.enter(|store| func.call(store, (query,)))?;
+        Ok(Some(answer))
+    }
+
+    fn check(&self, emissions: &[Emission], len: usize) -> Result<(), Fault> {
+        check_emissions(emissions, len, self.markets_known, &self.limits)
     }
 
     /// Everything that must outlive this instance; `None` from a guest without `state`.
@@ -423,9 +470,11 @@ fn check_forward(forward: &Forward, len: usize) -> Result<(), Fault> {
     Err(Fault::BadAnswer(format!("the indices that flow on must ascend and stay below {len}")))
 }
 
-fn check_emissions(emissions: &[Emission], len: usize, limits: &Limits) -> Result<(), Fault> {
-    if emissions.len() > limits.emissions {
-        return Err(Fault::Oversized(format!("{} emissions, at most {}", emissions.len(), limits.emissions)));
+fn check_emissions(emissions: &[Emission], len: usize, markets: u32, limits: &Limits) -> Result<(), Fault> {
+    // A plugin that holds back a batch lets one go: what they weigh bounds the trades.
+    let said = emissions.iter().filter(|e| !matches!(e.payload, Payload::Trade(_))).count();
+    if said > limits.emissions {
+        return Err(Fault::Oversized(format!("{said} emissions, at most {}", limits.emissions)));
     }
     let mut last = 0;
     for emission in emissions {
@@ -439,6 +488,10 @@ fn check_emissions(emissions: &[Emission], len: usize, limits: &Limits) -> Resul
         let (bytes, fields) = match &emission.payload {
             Payload::Alert(a) => (a.rule.len() + a.key.len() + a.title.len(), &a.fields),
             Payload::Record(r) => (r.topic.len(), &r.fields),
+            Payload::Trade(trade) => {
+                trade.read(markets, 0).map_err(|why| Fault::BadAnswer(why.to_owned()))?;
+                continue;
+            }
         };
         let bytes = fields.iter().try_fold(bytes, |sum, field| Ok::<_, Fault>(sum + check_field(field)?))?;
         if bytes > limits.emission_bytes {

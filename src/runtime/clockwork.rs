@@ -7,7 +7,7 @@
 //!
 //! Keeps: [time-enters-once]
 
-use super::spine::Spine;
+use super::{health::Monitor, spine::Spine};
 use crate::{status::Status, tape::Tape};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Ticks until it is stopped.
+/// Ticks until it is stopped; and says what the system knows of itself when that changes.
 pub async fn run(tape: Arc<Tape>, spine: Arc<Spine>, status: Status, stop: CancellationToken) {
     let heart = status.heart("clockwork", Duration::from_secs(10));
     let mut every = interval(EVERY);
+    let mut monitor = Monitor::default();
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -27,6 +28,7 @@ pub async fn run(tape: Arc<Tape>, spine: Arc<Spine>, status: Status, stop: Cance
         }
         heart.beat();
         spine.second();
+        monitor.look(&status.snapshot(), spine.wall_ms()).iter().for_each(|fact| spine.fact(fact));
         let stats = tape.stats();
         status.tape().start.set(stats.start);
         status.tape().end.set(stats.end);

@@ -9,8 +9,9 @@ pub use error::{ReloadError, StartError};
 pub use sinks::test as test_channel;
 
 use super::{
+    ask::Inspector,
     ban::BanBook,
-    clockwork, fetch,
+    clockwork, fetch, heartbeat,
     output::Output,
     plan::{self, Group, Plan},
     sessions::{self, Wanted},
@@ -21,6 +22,7 @@ use crate::{
     config::{Config, Refused},
     entry::GapCause,
     feed::{FeedConfig, SystemClock, WallClock, WsConnector},
+    http::Ping,
     outbox::{self, FileStore, MemoryStore, Store},
     pipeline::Checkpoint,
     plugin::Host,
@@ -35,7 +37,10 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -71,6 +76,9 @@ pub struct Runtime {
     status: Status,
     spine: Arc<Spine>,
     bans: BanBook,
+    inspector: Inspector,
+    /// Whether a rule asks for what the venue warns of.
+    heeds_warnings: Arc<AtomicBool>,
     running: Vec<Running>,
     /// Of the plugins' files, in order.
     digests: Vec<String>,
@@ -79,6 +87,7 @@ pub struct Runtime {
     clockwork: Task,
     sender: Task,
     http: Option<Task>,
+    heartbeat: Option<Task>,
     status_addr: Option<SocketAddr>,
 }
 
@@ -121,7 +130,8 @@ impl Runtime {
         let listener = listen(config.status.listen).await?;
         let tape = Arc::new(Tape::open(tape_config(&config)).map_err(StartError::Tape)?);
         let store = open_store(&config)?;
-        let workers = prepare(&config, &plan.groups, &tape, &store, &status)?;
+        let inspector = Inspector::default();
+        let workers = prepare(&config, &plan.groups, &tape, &store, &status, &inspector)?;
 
         let sender = sinks::spawn(&config, &options, Arc::clone(&store), status.clone());
         let running = spawn_all(workers).map_err(StartError::Thread)?;
@@ -133,10 +143,12 @@ impl Runtime {
         };
         let status_addr = listener.as_ref().and_then(|l| l.local_addr().ok());
         let http = listener.map(|listener| serve_status(listener, status.clone()));
+        let heartbeat = heartbeat(&config, &status);
         let bans = BanBook::open(config.state.dir.as_deref());
         let mut runtime = Self {
             feed: Task::spawn(|_| async {}),
             fetcher: Task::spawn(|_| async {}),
+            heeds_warnings: Arc::new(AtomicBool::new(heeds_warnings(&config))),
             config,
             options,
             host,
@@ -145,11 +157,13 @@ impl Runtime {
             status,
             spine,
             bans,
+            inspector,
             running,
             digests: plan.digests(),
             clockwork,
             sender,
             http,
+            heartbeat,
             status_addr,
         };
         runtime.spawn_feed(connector, rest, GapCause::Downtime);
@@ -162,6 +176,12 @@ impl Runtime {
         self.status_addr
     }
 
+    /// Asks its plugins what they have in mind; good across reloads.
+    #[must_use]
+    pub fn inspector(&self) -> Inspector {
+        self.inspector.clone()
+    }
+
     /// What it runs.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -170,7 +190,7 @@ impl Runtime {
 
     fn spawn_feed(&mut self, connector: WsConnector, rest: Rest, cause: GapCause) {
         let bans = (self.bans.clone(), connector.host().to_owned());
-        let wanted = wanted(&self.config, cause);
+        let wanted = wanted(&self.config, cause, &self.heeds_warnings);
         let (spine, asked, known) = (Arc::clone(&self.spine), rest.clone(), bans.clone());
         self.feed = Task::spawn(|stop| sessions::run(wanted, connector, asked, spine, known, stop));
         let spine = Arc::clone(&self.spine);
@@ -229,7 +249,9 @@ impl Runtime {
             self.spine.configure(splice_config(&self.config));
             self.spawn_feed(connector, rest, GapCause::SessionLost);
         }
+        self.heeds_warnings.store(heeds_warnings(&self.config), Ordering::Relaxed);
         let (plugins, channels) = (&self.config.plugins, &self.config.channels);
+        self.inspector.retain(|name| plugins.iter().any(|p| p.name == name));
         self.status.retain(|kind, name| match kind {
             "channel" => channels.iter().any(|c| c.name == name),
             _ => plugins.iter().any(|p| p.name == name),
@@ -345,6 +367,7 @@ impl Runtime {
             store: Arc::clone(&self.store),
             status: self.status.clone(),
             control: Arc::default(),
+            inspector: self.inspector.clone(),
             kept: kept(&self.config),
             said: 0,
         }
@@ -401,8 +424,8 @@ impl Runtime {
         if let Err(error) = self.store.flush() {
             error!(%error, "the state is not flushed");
         }
-        if let Some(http) = self.http {
-            http.end().await;
+        for task in [self.http, self.heartbeat].into_iter().flatten() {
+            task.end().await;
         }
         self.tape.close();
         Stopped { drained, undelivered: self.store.queued().unwrap_or_default() }
@@ -466,7 +489,20 @@ fn feed_config(config: &Config) -> FeedConfig {
     }
 }
 
-fn wanted(config: &Config, cause: GapCause) -> Wanted {
+/// Whether a rule is about what the venue warns of: then its list is read every minute.
+fn heeds_warnings(config: &Config) -> bool {
+    config.plugins.iter().any(|plugin| plugin.config.contains("\"market_event\""))
+}
+
+fn heartbeat(config: &Config, status: &Status) -> Option<Task> {
+    let to = config.status.heartbeat.as_ref()?;
+    // The configuration has been checked for what a URL may be.
+    let ping = Ping::new(to.url.reveal(), to.allow_private)?;
+    let (every, status) = (to.interval, status.clone());
+    Some(Task::spawn(|stop| heartbeat::run(ping, every, status, stop)))
+}
+
+fn wanted(config: &Config, cause: GapCause, heeds_warnings: &Arc<AtomicBool>) -> Wanted {
     let from = &config.feed;
     Wanted {
         markets: from.markets.clone(),
@@ -476,6 +512,7 @@ fn wanted(config: &Config, cause: GapCause) -> Wanted {
         refresh_every: from.refresh_interval,
         subscription: subscription(config),
         feed: feed_config(config),
+        heeds_warnings: Arc::clone(heeds_warnings),
         cause,
     }
 }
@@ -531,6 +568,7 @@ fn prepare(
     tape: &Arc<Tape>,
     store: &Arc<dyn Store>,
     status: &Status,
+    inspector: &Inspector,
 ) -> Result<Vec<Worker>, StartError> {
     let (mut workers, mut errors) = (Vec::new(), Vec::new());
     for group in groups {
@@ -576,6 +614,7 @@ fn prepare(
                     store: Arc::clone(store),
                     status: status.clone(),
                     control: Arc::<Control>::default(),
+                    inspector: inspector.clone(),
                     kept: kept(config),
                     said,
                 });

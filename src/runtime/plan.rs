@@ -16,7 +16,7 @@ use crate::{
 use std::collections::{BTreeMap, HashMap};
 
 /// Name of the plugin in which the rules of `[[alert]]` run.
-const ALERT: &str = "alert";
+pub(super) const ALERT: &str = "alert";
 
 /// What will run.
 pub struct Plan {

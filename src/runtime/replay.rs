@@ -11,17 +11,22 @@ use super::{
     plan::Group,
 };
 use crate::{
+    alert::{Raised, Trigger},
     delivery::Delivery,
     entry::{Entry, Tick},
     market::Markets,
-    pipeline::{Counts, Emitted, Pipeline, StartError},
+    pipeline::{Counts, Emitted, InspectError, Pipeline, StartError},
     quote::{Quote, Quotes},
     replay::{self, BadLines, Lines, Recording, received_at_ms},
     tape::{Next, Reader, Tape, TapeError},
     trade::{Flags, Trades},
     upbit::{self, Event},
 };
-use std::{collections::VecDeque, fmt, path::Path};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt,
+    path::Path,
+};
 
 /// Lines that are decoded at a time.
 const READ_AHEAD: usize = 4096;
@@ -101,6 +106,17 @@ pub enum Source {
         /// Where it is read.
         reader: Box<Reader>,
     },
+    /// Entries that somebody made.
+    Script {
+        /// Those that were not fed.
+        entries: VecDeque<Entry>,
+        /// The markets in them.
+        markets: Markets,
+        /// The offset that the next entry gets.
+        offset: u64,
+        /// How many there were.
+        total: u64,
+    },
 }
 
 impl Source {
@@ -125,10 +141,17 @@ impl Source {
         }
     }
 
+    /// Of entries that somebody made.
+    #[must_use]
+    pub fn script(markets: Markets, entries: Vec<Entry>) -> Self {
+        Self::Script { total: entries.len() as u64, entries: entries.into(), markets, offset: 0 }
+    }
+
     /// How much there is, and how much of it has been read: bytes of a file, entries of a tape.
     #[must_use]
     pub fn progress(&self) -> (u64, u64) {
         match self {
+            Self::Script { entries, total, .. } => (*total, total - entries.len() as u64),
             Self::Lines { lines, .. } => (lines.total_bytes(), lines.consumed_bytes()),
             Self::Tape { tape, reader } => (tape.end() - tape.start(), reader.position() - tape.start()),
         }
@@ -142,13 +165,14 @@ impl Source {
             }
         };
         match self {
-            Self::Lines { markets, .. } => teach(markets),
+            Self::Lines { markets, .. } | Self::Script { markets, .. } => teach(markets),
             Self::Tape { tape, .. } => tape.with_markets(teach),
         }
     }
 
     fn next(&mut self, max: usize, trades: &mut Trades) -> Result<Option<Next>, ReplayError> {
         match self {
+            Self::Script { entries, offset, .. } => Ok(next_of(entries, offset, max, trades)),
             Self::Tape { reader, .. } => {
                 let next = reader.next(max, trades).map_err(ReplayError::Tape)?;
                 match next {
@@ -179,6 +203,27 @@ impl Source {
             }
         }
     }
+}
+
+/// The next of entries that somebody made: trades together, anything else alone.
+fn next_of(entries: &mut VecDeque<Entry>, offset: &mut u64, max: usize, trades: &mut Trades) -> Option<Next> {
+    trades.clear();
+    while trades.len() < max
+        && let Some(Entry::Trade(trade)) = entries.front()
+    {
+        trades.push(*offset, trade);
+        *offset += 1;
+        entries.pop_front();
+    }
+    if !trades.is_empty() {
+        return Some(Next::Trades);
+    }
+    let (at, entry) = (*offset, entries.pop_front()?);
+    *offset += 1;
+    Some(match entry {
+        Entry::Quote(quote) => Next::Quotes(Quotes { first: at, count: 1, rows: vec![quote] }),
+        entry => Next::Entry(at, entry),
+    })
 }
 
 /// What was read of a recording and has not been fed.
@@ -278,6 +323,15 @@ fn decode(line: &[u8], markets: &mut Markets, ahead: &mut Ahead) -> Result<(), S
     wrong.map_or(Ok(()), Err)
 }
 
+/// What one step came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// What plugins raised, before any policy, in the order of the tape.
+    pub raised: &'a [Raised],
+    /// What would have been sent.
+    pub deliveries: &'a [Delivery],
+}
+
 /// A replay under way.
 pub struct Replay {
     source: Source,
@@ -287,6 +341,11 @@ pub struct Replay {
     emitted: Vec<Emitted>,
     deliveries: Vec<Delivery>,
     summary: Summary,
+    /// What plugins raised in the last step, if somebody wants to know.
+    raised: Option<Vec<Raised>>,
+    /// By how much the time that plugins are told runs ahead of that of the entries.
+    lead_ms: i64,
+    clock_ms: i64,
 }
 
 impl Replay {
@@ -318,13 +377,57 @@ impl Replay {
             emitted: Vec::new(),
             deliveries: Vec::new(),
             summary: Summary::default(),
+            raised: None,
+            lead_ms: 0,
+            clock_ms: i64::MIN,
         })
+    }
+
+    /// Keeps what plugins raise, before any policy, for [`Replay::watch`].
+    #[must_use]
+    pub fn watched(mut self) -> Self {
+        self.raised = Some(Vec::new());
+        self
+    }
+
+    /// Tells plugins a time that runs ahead of that of the ticks by `lead_ms`.
+    #[must_use]
+    pub fn ahead(mut self, lead_ms: i64) -> Self {
+        self.lead_ms = lead_ms;
+        self
+    }
+
+    /// The greatest time of a trade or a tick so far, ms since the Unix epoch; least before both.
+    #[must_use]
+    pub fn clock_ms(&self) -> i64 {
+        self.clock_ms
     }
 
     /// How much there is, and how much of it has been read.
     #[must_use]
     pub fn progress(&self) -> (u64, u64) {
         self.source.progress()
+    }
+
+    /// The markets in what was read.
+    #[must_use]
+    pub fn markets(&self) -> BTreeSet<String> {
+        let names = |markets: &Markets| markets.since(0).map(|code| code.to_string()).collect();
+        match &self.source {
+            Source::Lines { markets, .. } | Source::Script { markets, .. } => names(markets),
+            Source::Tape { tape, .. } => tape.with_markets(names),
+        }
+    }
+
+    /// What a plugin answers to a question about what it has in mind.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn inspect(&mut self, plugin: &str, query: &str) -> Result<String, InspectError> {
+        let answers = self.pipelines.iter_mut().map(|(pipeline, _)| pipeline.inspect(plugin, query));
+        answers
+            .reduce(|a, b| if a == Err(InspectError::Unknown) { b } else { a })
+            .unwrap_or(Err(InspectError::Unknown))
     }
 
     /// What it came to so far.
@@ -337,12 +440,34 @@ impl Replay {
     ///
     /// # Errors
     /// When the recording cannot be read any further.
-    pub fn step(&mut self, mut note: impl FnMut(Noted)) -> Result<Option<&[Delivery]>, ReplayError> {
-        let Some(next) = self.source.next(self.batch, &mut self.trades)? else {
+    pub fn step(&mut self, note: impl FnMut(Noted)) -> Result<Option<&[Delivery]>, ReplayError> {
+        Ok(self.advance(note)?.then_some(self.deliveries.as_slice()))
+    }
+
+    /// The same, with what plugins raised before any policy, in the order of the tape.
+    ///
+    /// # Errors
+    /// When the recording cannot be read any further.
+    pub fn watch(&mut self) -> Result<Option<Watched<'_>>, ReplayError> {
+        let more = self.advance(|_| {})?;
+        if let Some(raised) = &mut self.raised {
+            raised.sort_by_key(|raised| offset(raised.trigger));
+        }
+        let raised = self.raised.as_deref().unwrap_or_default();
+        Ok(more.then_some(Watched { raised, deliveries: &self.deliveries }))
+    }
+
+    fn advance(&mut self, mut note: impl FnMut(Noted)) -> Result<bool, ReplayError> {
+        self.raised.iter_mut().for_each(Vec::clear);
+        let Some(mut next) = self.source.next(self.batch, &mut self.trades)? else {
             self.finish();
-            return Ok(None);
+            return Ok(false);
         };
         self.deliveries.clear();
+        self.note_time(&next);
+        if let Next::Entry(_, Entry::Tick(tick)) = &mut next {
+            tick.at_ms = tick.at_ms.saturating_add(self.lead_ms);
+        }
         match &next {
             Next::Trades => self.summary.trades += self.trades.len() as u64,
             Next::Quotes(quotes) => self.summary.quotes += quotes.count,
@@ -358,7 +483,10 @@ impl Replay {
             feed(pipeline, &next, &mut self.trades, several, &mut self.emitted);
             for said in &self.emitted {
                 match said {
-                    Emitted::Alert(_) => self.summary.alerts += 1,
+                    Emitted::Alert(raised) => {
+                        self.summary.alerts += 1;
+                        self.raised.iter_mut().for_each(|kept| kept.push(raised.clone()));
+                    }
                     Emitted::Record(_) => self.summary.records += 1,
                 }
             }
@@ -382,7 +510,16 @@ impl Replay {
             self.deliveries.extend(places.iter().filter_map(|&(_, at)| taken.get_mut(at)?.take()));
         }
         self.summary.deliveries += self.deliveries.len() as u64;
-        Ok(Some(&self.deliveries))
+        Ok(true)
+    }
+
+    fn note_time(&mut self, next: &Next) {
+        let at_ms = match next {
+            Next::Trades => self.trades.traded_at_ms.iter().copied().max(),
+            Next::Entry(_, Entry::Tick(tick)) => Some(tick.at_ms),
+            _ => None,
+        };
+        self.clock_ms = self.clock_ms.max(at_ms.unwrap_or(i64::MIN));
     }
 
     fn finish(&mut self) {
@@ -396,6 +533,15 @@ impl Replay {
                 pipeline.counts().map(|(name, counts)| (name.to_owned(), counts.clone()))
             })
             .collect();
+    }
+}
+
+/// Where on the tape stands what made a plugin speak.
+const fn offset(trigger: Trigger) -> u64 {
+    match trigger {
+        Trigger::Trade { offset, .. } | Trigger::Quote { offset, .. } | Trigger::Tick { offset, .. } => {
+            offset
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     ban::{BanBook, Noting},
     intake::{Intake, Subscriptions},
     spine::Spine,
+    warnings::Warnings,
 };
 use crate::{
     config,
@@ -18,11 +19,14 @@ use crate::{
     market::glob_matches,
     rest::{Group, Rest, RestError},
     splice::Link,
-    upbit::{self, MARKETS_PATH, Stream, Subscription},
+    upbit::{self, MARKETS_PATH, MarketInfo, Stream, Subscription},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, PoisonError},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -39,6 +43,8 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(20);
 /// Where no pattern needs the list it only names codes that are unknown, which can wait until the
 /// sessions are up.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
+/// Between two looks at what the venue warns of, where a rule asks for it; the list is some 300 kB.
+const WARNINGS_EVERY: Duration = Duration::from_secs(60);
 /// For one try.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Of many unknown codes so many are named.
@@ -57,6 +63,8 @@ pub(super) struct Wanted {
     /// What every subscription has besides its markets.
     pub(super) subscription: Subscription,
     pub(super) feed: FeedConfig,
+    /// Whether a rule asks for what the venue warns of; changed from outside.
+    pub(super) heeds_warnings: Arc<AtomicBool>,
     /// Why nothing has come in since the tape's last entry.
     pub(super) cause: GapCause,
 }
@@ -81,6 +89,7 @@ pub(super) async fn run<C>(
         running: JoinSet::new(),
         streams: Vec::new(),
         trust: Trust::default(),
+        warnings: Warnings::default(),
         open: 0,
         door: Paced::new(connector),
         bans,
@@ -92,19 +101,31 @@ pub(super) async fn run<C>(
     sessions.resolve(None);
     let mut is_listed = !patterns;
     let mut next = Instant::now() + if patterns { Duration::ZERO } else { FIRST_LOOK };
+    let mut next_look = next;
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             // A session ends when it is told to; otherwise it is a bug of ours, and the job ends.
             Some(_) = sessions.running.join_next() => break,
-            listed = async {
-                sleep_until(next).await;
-                listing(&rest, &sessions.spine, &sessions.bans, !is_listed).await
+            (listed, due) = async {
+                sleep_until(next.min(next_look)).await;
+                let due = Instant::now() >= next;
+                if !due && !sessions.wanted.heeds_warnings.load(Ordering::Relaxed) {
+                    return (None, due);
+                }
+                (listing(&rest, &sessions.spine, &sessions.bans, !is_listed).await, due)
             } => {
-                next = Instant::now() + sessions.wanted.refresh_every;
-                if listed.is_some() {
-                    is_listed = true;
-                    sessions.resolve(listed.as_ref());
+                let now = Instant::now();
+                next_look = now + WARNINGS_EVERY;
+                if due {
+                    next = now + sessions.wanted.refresh_every;
+                }
+                if let Some(listed) = listed {
+                    if due {
+                        is_listed = true;
+                        sessions.resolve(Some(&listed.iter().map(|market| market.code.clone()).collect()));
+                    }
+                    sessions.heed(&listed);
                 }
             }
         }
@@ -124,7 +145,7 @@ async fn listing(
     spine: &Spine,
     (bans, host): &(BanBook, String),
     insist: bool,
-) -> Option<BTreeSet<String>> {
+) -> Option<Vec<MarketInfo>> {
     let mut wait = AGAIN;
     loop {
         let banned = bans.left(host, spine.wall_ms());
@@ -141,7 +162,7 @@ async fn listing(
                 error.to_string()
             }
             Ok(Ok(reply)) => match upbit::decode_markets(&reply.body) {
-                Ok(list) => return Some(list.markets.into_iter().map(|market| market.code).collect()),
+                Ok(list) => return Some(list.markets),
                 Err(error) => error.to_string(),
             },
         };
@@ -169,6 +190,7 @@ struct Sessions<C> {
     /// The other streams, resolved.
     streams: Vec<Stream>,
     trust: Trust,
+    warnings: Warnings,
     /// How many parts have sockets.
     open: u16,
     door: Paced<C>,
@@ -236,6 +258,18 @@ impl<C: Connector + Clone + 'static> Sessions<C> {
             self.spine.resubscribe();
         }
         self.open();
+    }
+
+    /// Says what the venue warns of, of the markets that are listened to.
+    fn heed(&mut self, listed: &[MarketInfo]) {
+        let (shards, streams) = (&self.shards, &self.streams);
+        let of_stream = |code: &str| {
+            let is = |named: &String| named.split('.').next() == Some(code);
+            streams.iter().any(|stream| stream.codes.iter().any(is))
+        };
+        let is_wanted = |code: &str| shards.contains_key(code) || of_stream(code);
+        let facts = self.warnings.look(listed, is_wanted, self.spine.wall_ms());
+        facts.iter().for_each(|fact| self.spine.fact(fact));
     }
 
     fn ask_for_them(&self) {

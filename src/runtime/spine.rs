@@ -10,7 +10,7 @@ mod remember;
 mod round;
 
 use crate::{
-    entry::{Entry, Gap, GapCause, Tick},
+    entry::{Entry, Fact, Gap, GapCause, Tick},
     market::{MarketId, Markets},
     splice::{Act, Answer, Counts, Link, Note, Now, Request, Sequence, Splice, SpliceConfig, Ticket},
     status::Status,
@@ -153,6 +153,13 @@ impl Spine {
             if let Err(error) = self.tape.append(&Entry::Tick(tick)) {
                 warn!(%error, "a tick is not on disk");
             }
+        }
+    }
+
+    /// Puts a fact on the tape.
+    pub(super) fn fact(&self, fact: &Fact) {
+        if let Err(error) = self.tape.append(&Entry::Fact(fact.clone())) {
+            warn!(%error, name = fact.name, "a fact is not on disk");
         }
     }
 

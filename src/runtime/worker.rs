@@ -12,7 +12,10 @@
 //!
 //! Keeps: [fails-alone] [commit-is-atomic] [bounded]
 
-use super::output::{Output, note_to};
+use super::{
+    ask::{Desk, Inspector},
+    output::{Output, note_to},
+};
 use crate::{
     delivery::Delivery,
     entry::{Entry, Gap, GapCause},
@@ -91,6 +94,8 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn Store>,
     pub(super) status: Status,
     pub(super) control: Arc<Control>,
+    /// Over which its plugins can be asked.
+    pub(super) inspector: Inspector,
     pub(super) kept: Kept,
     /// What came before this offset of the tape was said by an earlier process.
     pub(super) said: u64,
@@ -122,6 +127,7 @@ impl Worker {
 
 struct Loop {
     w: Worker,
+    desk: Desk,
     reader: Reader,
     heart: Arc<Heart>,
     seen: Arc<PipelineStatus>,
@@ -150,6 +156,7 @@ impl Loop {
             })
             .collect();
         Self {
+            desk: w.inspector.open(w.pipeline.counts().map(|(name, _)| name)),
             reader: reader(&w),
             // A call may take its deadline, and a failed batch some of them.
             heart: w.status.heart(&format!("pipeline {name}"), Duration::from_secs(30)),
@@ -172,6 +179,7 @@ impl Loop {
         }
         while !self.w.control.abandon.load(Ordering::Acquire) {
             self.heart.beat();
+            self.desk.answer(&mut self.w.pipeline);
             let left = self.w.control.stop_at.load(Ordering::Acquire).saturating_sub(self.reader.position());
             if left == 0 {
                 break;

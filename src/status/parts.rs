@@ -12,7 +12,7 @@ use crate::entry::Gap;
 use std::{
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -38,8 +38,13 @@ pub struct IntakeStatus {
     pub ignored: Count,
     /// Frames or elements that were not taken, by reason.
     pub invalid: Tally,
+    /// Trades put on the tape after a later one of their market.
+    pub late: Count,
     /// The splice.
     pub splice: SpliceStatus,
+    /// Trades that came over a socket when they were made, and how long they took together, ms.
+    live: Count,
+    lag_ms: AtomicI64,
     gaps_filled: Tally,
     gaps_open: Tally,
 }
@@ -93,6 +98,12 @@ impl SpliceStatus {
 }
 
 impl IntakeStatus {
+    /// Counts live trades, and how long they took from match to arrival: together, in ms.
+    pub fn note_live(&self, trades: u64, lag_ms: i64) {
+        self.live.add(trades);
+        self.lag_ms.fetch_add(lag_ms, Relaxed);
+    }
+
     /// Counts a gap that was written on the tape.
     pub fn note_gap(&self, gap: &Gap) {
         let tally = if gap.filled { &self.gaps_filled } else { &self.gaps_open };
@@ -110,6 +121,9 @@ impl IntakeStatus {
             backfilled: self.backfilled.get(),
             ignored: self.ignored.get(),
             invalid: self.invalid.get(),
+            late: self.late.get(),
+            live: self.live.get(),
+            lag_ms: self.lag_ms.load(Relaxed),
             splice: self.splice.snapshot(),
             gaps: GapSnapshot { filled: self.gaps_filled.get(), open: self.gaps_open.get() },
         }

@@ -97,6 +97,12 @@ pub struct IntakeSnapshot {
     pub ignored: u64,
     /// Frames or elements not taken, by reason.
     pub invalid: ByReason,
+    /// Trades put on the tape after a later one of their market.
+    pub late: u64,
+    /// Trades that came over a socket when they were made.
+    pub live: u64,
+    /// How long those took from match to arrival, all together, ms.
+    pub lag_ms: i64,
     /// What is missing, and what is done about it.
     pub splice: SpliceSnapshot,
     /// Gaps on the tape.

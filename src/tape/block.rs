@@ -46,11 +46,13 @@ pub(super) enum Kind {
     Control = 5,
     /// Tickers, books and candles; since version 2 of the format.
     Quotes = 6,
+    /// A fact, as JSON; since version 3 of the format.
+    Fact = 7,
 }
 
 impl Kind {
     fn from_u8(value: u8) -> Option<Self> {
-        [Self::Trades, Self::Market, Self::Tick, Self::Gap, Self::Control, Self::Quotes]
+        [Self::Trades, Self::Market, Self::Tick, Self::Gap, Self::Control, Self::Quotes, Self::Fact]
             .into_iter()
             .find(|kind| *kind as u8 == value)
     }
@@ -121,7 +123,7 @@ fn is_possible(head: &Head) -> bool {
         }
         Kind::Quotes => (1..=quotes::MAX_QUOTES).contains(&(head.count as usize)),
         Kind::Market => head.count == 0,
-        Kind::Tick | Kind::Gap | Kind::Control => head.count == 1,
+        Kind::Tick | Kind::Gap | Kind::Control | Kind::Fact => head.count == 1,
     };
     count_fits && head.len <= MAX_PAYLOAD && head.first.checked_add(u64::from(head.count)).is_some()
 }
@@ -133,13 +135,16 @@ fn checksum(head: &[u8], payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The kind and payload of an entry that is no trade and no quote; `None` for those.
+/// The kind and payload of an entry that is no trade and no quote; `None` for those, and for a fact
+/// that is too long.
 pub(super) fn encode_entry(entry: &Entry) -> Option<(Kind, Vec<u8>)> {
     let (kind, json) = match entry {
         Entry::Trade(_) | Entry::Quote(_) => return None,
         Entry::Tick(tick) => (Kind::Tick, serde_json::to_vec(tick)),
         Entry::Gap(gap) => (Kind::Gap, serde_json::to_vec(gap)),
         Entry::Control(control) => (Kind::Control, serde_json::to_vec(control)),
+        Entry::Fact(fact) if !fact.is_bounded() => return None,
+        Entry::Fact(fact) => (Kind::Fact, serde_json::to_vec(fact)),
     };
     Some((kind, json.ok()?))
 }
@@ -151,6 +156,7 @@ pub(super) fn decode_entry(kind: Kind, payload: &[u8]) -> Option<Entry> {
         Kind::Tick => serde_json::from_slice(payload).ok().map(Entry::Tick),
         Kind::Gap => serde_json::from_slice(payload).ok().map(Entry::Gap),
         Kind::Control => serde_json::from_slice(payload).ok().map(Entry::Control),
+        Kind::Fact => serde_json::from_slice(payload).ok().map(Entry::Fact),
     }
 }
 

@@ -43,6 +43,7 @@ impl Sealed {
                 Body::Rows(rows) => rows.capacity() * ROW,
                 Body::Quotes(payload, _) => payload.len(),
                 Body::Entry(Entry::Gap(gap)) => gap.markets.len() * 4,
+                Body::Entry(Entry::Fact(fact)) => fact.name.len() + fact.subject.len() + size_of_val(fact),
                 Body::Entry(_) => 0,
             }
     }

@@ -34,7 +34,7 @@ pub enum Next {
     Trades,
     /// At least one ticker, book or candle, consecutive, at most as many as asked for.
     Quotes(Quotes),
-    /// A tick, a gap or a control, and its offset.
+    /// A tick, a gap, a fact or a control, and its offset.
     Entry(u64, Entry),
     /// The end of the tape for the present.
     Empty,
@@ -306,7 +306,7 @@ fn is_readable(found: &Found, payload: &[u8]) -> bool {
         Kind::Market => false,
         Kind::Trades => row::are_sound(payload.as_chunks().0),
         Kind::Quotes => quotes::count(payload) == Some(found.head.count as usize),
-        Kind::Tick | Kind::Gap | Kind::Control => true,
+        Kind::Tick | Kind::Gap | Kind::Control | Kind::Fact => true,
     }
 }
 

@@ -7,7 +7,7 @@ mod retention;
 
 use super::{Next, Reader, Tape, TapeConfig, testing};
 use crate::{
-    entry::{Control, Entry, Gap, GapCause, Tick},
+    entry::{Control, Entry, Fact, FactValue, Gap, GapCause, Tick},
     market::MarketId,
     quote::Quote,
     trade::{Trade, Trades},
@@ -59,6 +59,18 @@ fn tick(n: u64) -> Entry {
     Entry::Tick(Tick { at_ms: testing::trade(n).received_at_ms })
 }
 
+fn fact(n: u64) -> Entry {
+    let value = match n % 5 {
+        0 => FactValue::Bool(true),
+        1 => FactValue::Int(-5),
+        2 => FactValue::Number("10711749229465.390000000001".parse().unwrap()),
+        3 => FactValue::Text("주의".to_owned()),
+        _ => FactValue::Unknown,
+    };
+    let at_ms = testing::trade(n).received_at_ms;
+    Entry::Fact(Fact { at_ms, name: format!("market.warning.{n}"), subject: "KRW-BTC".into(), value })
+}
+
 fn gap(n: u64) -> Entry {
     Entry::Gap(Gap {
         from_ms: 5,
@@ -79,7 +91,8 @@ fn append_mix(tape: &Tape, rng: &mut fastrand::Rng, count: u64) -> Vec<Seen> {
         let entry = match rng.u32(0..20) {
             0 => tick(at),
             1 => gap(at),
-            2 => Entry::Control(Control::Reload),
+            2 if rng.bool() => Entry::Control(Control::Reload),
+            2 => fact(at),
             3 => Entry::Quote(testing::quote(at)),
             4..8 => {
                 let end = (at + rng.u64(1..40)).min(goal);

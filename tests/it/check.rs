@@ -117,13 +117,13 @@ fn what_is_no_plugin_is_refused_by_name_before_anything_starts() {
     check(truncated, &[]);
     check(wat::parse_str("(module)").unwrap(), &[]);
     check(wat::parse_str("(component)").unwrap(), &["exports nothing"]);
-    check(exporting("tradehook:plugin/lifecycle@0.1.0"), &["0.1.0", "0.2.0"]);
-    check(exporting("other:thing/api@0.1.0"), &["tradehook:plugin/lifecycle@0.2.0"]);
+    check(exporting("tradehook:plugin/lifecycle@0.1.0"), &["0.1.0", "0.3.0"]);
+    check(exporting("other:thing/api@0.1.0"), &["tradehook:plugin/lifecycle@0.3.0"]);
     check(
         importing("wasi:filesystem/preopens@0.2.0", "get-directories"),
         &["wasi:filesystem/preopens@0.2.0"],
     );
-    check(importing("tradehook:plugin/log@0.3.0", "log"), &["0.3.0", "0.2.0"]);
+    check(importing("tradehook:plugin/log@0.2.0", "log"), &["0.2.0", "0.3.0"]);
 }
 
 /// `tradehook check | head -0`: that nobody listens is no bug, neither ours nor the reader's.

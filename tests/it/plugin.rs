@@ -118,7 +118,7 @@ fn a_plugin_is_looked_at_by_itself() {
     assert_eq!((text(&facts, "name"), &facts["ok"]), ("example", &true.into()), "{facts}");
     let interfaces =
         |key: &str| facts[key].as_array().unwrap().iter().filter_map(|n| n.as_str()).collect::<Vec<_>>();
-    assert!(interfaces("exports").contains(&"tradehook:plugin/trades@0.2.0"), "{facts}");
+    assert!(interfaces("exports").contains(&"tradehook:plugin/trades@0.3.0"), "{facts}");
     assert!(interfaces("imports").iter().all(|name| name.starts_with("tradehook:plugin/")), "{facts}");
     folder.write("config.json", CONFIG);
     let looked = command(folder.path(), ["plugin", "check", file, "--config", "@config.json"]).expect(0);

@@ -82,7 +82,7 @@ fn a_plugin_by_itself_shows_what_it_handles_and_what_that_costs() {
     let looked = command(folder.path(), ["plugin", "check", file, "--config", config, "--json"]).expect(0);
     let facts = json(&looked.out);
     for (interface, kind) in [("tickers", "ticker"), ("orderbooks", "orderbook"), ("candles", "candle")] {
-        let name = format!("tradehook:plugin/{interface}@0.2.0");
+        let name = format!("tradehook:plugin/{interface}@0.3.0");
         assert!(facts["exports"].as_array().unwrap().contains(&name.into()), "{facts}");
         assert!(facts["ns_per_quote"][kind].as_f64().unwrap() > 0.0, "{facts}");
     }

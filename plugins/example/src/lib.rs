@@ -102,7 +102,7 @@ mod tests {
         plugin.on_trade(trade, &mut out);
         let alert = |payload| match payload {
             Payload::Alert(alert) => alert,
-            Payload::Record(record) => panic!("a record: {record:?}"),
+            other => panic!("not an alert: {other:?}"),
         };
         out.finish(1).1.into_iter().map(|emission| alert(emission.payload)).collect()
     }

@@ -1,5 +1,6 @@
 //! What a plugin says: alerts, records, and which trades flow on.
 
+use crate::{Flags, Side, Trade};
 use tradehook_decimal::{Decimal, Wide};
 
 /// How urgent an alert is.
@@ -76,12 +77,59 @@ pub enum Payload {
     Alert(Alert),
     /// A record.
     Record(Record),
+    /// A trade for the plugins that read this one.
+    Trade(MadeTrade),
+}
+
+/// A trade that a plugin puts on its way to the plugins that read it: one that it held back, or one
+/// that it made of others. Its offset and its time of arrival become those of what caused it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeTrade {
+    /// The number of a market that the plugin has been told.
+    pub market_id: u32,
+    /// The taker's side.
+    pub side: Side,
+    /// In the quote currency; must be greater than nought.
+    pub price: Decimal,
+    /// In the base currency; must be greater than nought.
+    pub volume: Decimal,
+    /// Of the trade it is, or of one of those it is made of.
+    pub sequential_id: u64,
+    /// Likewise, ms since the Unix epoch.
+    pub traded_at_ms: i64,
+    /// Those of the trade that was held back; [`Flags::SYNTHETIC`] for what the venue never sent.
+    pub flags: Flags,
+    /// The best bid after it, where it is known.
+    pub best_bid: Option<Decimal>,
+    /// The best ask after it, where it is known.
+    pub best_ask: Option<Decimal>,
+    /// The close of the day before, where it is known.
+    pub prev_close: Option<Decimal>,
+}
+
+impl MadeTrade {
+    /// The same trade, to be put on its way later.
+    #[must_use]
+    pub fn of(trade: &Trade<'_>) -> Self {
+        Self {
+            market_id: trade.market_id,
+            side: trade.side,
+            price: trade.price,
+            volume: trade.volume,
+            sequential_id: trade.sequential_id,
+            traded_at_ms: trade.traded_at_ms,
+            flags: trade.flags,
+            best_bid: trade.best_bid,
+            best_ask: trade.best_ask,
+            prev_close: trade.prev_close,
+        }
+    }
 }
 
 /// One emission and the trade of the batch that caused it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Emission {
-    /// Index into the batch of trades or quotes; 0 for a tick or a gap.
+    /// Index into the batch of trades, quotes or records; 0 for a tick, a gap or a fact.
     pub at: u32,
     /// What was said.
     pub payload: Payload,
@@ -129,6 +177,12 @@ impl Out {
     /// Emits a record.
     pub fn record(&mut self, record: Record) {
         self.emissions.push(Emission { at: self.at, payload: Payload::Record(record) });
+    }
+
+    /// Puts a trade on its way to the plugins that read this one: before the trade being handled (or
+    /// the tick, gap, quote or fact), because what was held back is older than that.
+    pub fn trade(&mut self, trade: MadeTrade) {
+        self.emissions.push(Emission { at: self.at, payload: Payload::Trade(trade) });
     }
 
     /// The trade being handled does not flow on. Every other does.

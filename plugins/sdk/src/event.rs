@@ -1,5 +1,6 @@
-//! What a plugin is told: trades, the clock, and what was lost.
+//! What a plugin is told: trades, the clock, what was lost, and what the host knows.
 
+use crate::Value;
 use tradehook_decimal::{Decimal, Wide};
 
 /// Who was the taker of a trade.
@@ -24,6 +25,14 @@ impl Flags {
     pub const LATE: Self = Self(4);
     /// It is read from a recording.
     pub const REPLAY: Self = Self(8);
+    /// A plugin made it: the venue never sent it.
+    pub const SYNTHETIC: Self = Self(16);
+
+    /// Both sets of bits.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 
     /// Whether all bits of `other` are set.
     #[must_use]
@@ -97,4 +106,20 @@ pub struct Gap<'a> {
     pub market_ids: &'a [u32],
     /// Whether everything in it was recovered.
     pub filled: bool,
+}
+
+/// Something that the host knows: a state of its own, of a market, or a number from outside. Told when
+/// it changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact<'a> {
+    /// Where it stands on the tape.
+    pub offset: u64,
+    /// Since when, ms since the Unix epoch.
+    pub at_ms: i64,
+    /// For instance `health.connection_down`, `market.warning`, `fx.USDKRW`.
+    pub name: &'a str,
+    /// What it is about: a market, a channel, a plugin; empty where there is only one.
+    pub subject: &'a str,
+    /// What is the case.
+    pub value: Value,
 }

@@ -12,9 +12,10 @@
 /// tradehook_sdk::export!(BigTrade: trades, state);
 /// ```
 ///
-/// The interfaces are `trades`, `tickers`, `orderbooks`, `candles`, `ticks`, `gaps` and `state`; the
-/// host tells a plugin just what it exports. Name `state` together with [`crate::Plugin::snapshot`]. Off wasm the macro expands to
-/// nothing but a check of the names, so that the crate's own tests link natively.
+/// The interfaces are `trades`, `tickers`, `orderbooks`, `candles`, `ticks`, `gaps`, `records`,
+/// `facts`, `inspect` and `state`; the host tells a plugin just what it exports. Name `state` together
+/// with [`crate::Plugin::snapshot`]. Off wasm the macro expands to nothing but a check of the names, so
+/// that the crate's own tests link natively.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty: $($interface:ident),+ $(,)?) => {
@@ -41,9 +42,12 @@ macro_rules! __export_interface {
     (@check candles) => {};
     (@check ticks) => {};
     (@check gaps) => {};
+    (@check records) => {};
+    (@check facts) => {};
+    (@check inspect) => {};
     (@check state) => {};
     (@check $other:ident) => {
-        compile_error!(concat!("`", stringify!($other), "` is no interface: name trades, tickers, orderbooks, candles, ticks, gaps or state"));
+        compile_error!(concat!("`", stringify!($other), "` is no interface: name trades, tickers, orderbooks, candles, ticks, gaps, records, facts, inspect or state"));
     };
     (lifecycle) => {
         impl $crate::guest::lifecycle::exports::tradehook::plugin::lifecycle::Guest for Guest {
@@ -106,6 +110,30 @@ macro_rules! __export_interface {
         }
         $crate::guest::gaps::export!(Guest with_types_in $crate::guest::gaps);
     };
+    (records) => {
+        impl $crate::guest::records::exports::tradehook::plugin::records::Guest for Guest {
+            fn on_records(batch: Vec<$crate::guest::types::Incoming>) -> Vec<$crate::guest::types::Emission> {
+                CELL.with(|cell| cell.on_records(batch))
+            }
+        }
+        $crate::guest::records::export!(Guest with_types_in $crate::guest::records);
+    };
+    (facts) => {
+        impl $crate::guest::facts::exports::tradehook::plugin::facts::Guest for Guest {
+            fn on_fact(fact: $crate::guest::types::Fact) -> Vec<$crate::guest::types::Emission> {
+                CELL.with(|cell| cell.on_fact(fact))
+            }
+        }
+        $crate::guest::facts::export!(Guest with_types_in $crate::guest::facts);
+    };
+    (inspect) => {
+        impl $crate::guest::inspect::exports::tradehook::plugin::inspect::Guest for Guest {
+            fn inspect(query: String) -> Result<String, String> {
+                CELL.with(|cell| cell.inspect(&query))
+            }
+        }
+        $crate::guest::inspect::export!(Guest with_types_in $crate::guest::inspect);
+    };
     (state) => {
         impl $crate::guest::state::exports::tradehook::plugin::state::Guest for Guest {
             fn snapshot() -> Vec<u8> {
@@ -118,6 +146,6 @@ macro_rules! __export_interface {
         $crate::guest::state::export!(Guest with_types_in $crate::guest::state);
     };
     ($other:ident) => {
-        compile_error!(concat!("`", stringify!($other), "` is no interface: name trades, tickers, orderbooks, candles, ticks, gaps or state"));
+        compile_error!(concat!("`", stringify!($other), "` is no interface: name trades, tickers, orderbooks, candles, ticks, gaps, records, facts, inspect or state"));
     };
 }

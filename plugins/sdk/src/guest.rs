@@ -4,8 +4,8 @@
 //! interfaces that [`crate::export!`] names, and the host subscribes it to just those.
 
 use crate::{
-    Alert, AlertState, Emission, Forward, Gap, Out, Payload, Plugin, Record, Setup, Severity, Side, Tick,
-    Trade, Value,
+    Alert, AlertState, Emission, Fact, Forward, Gap, Incoming, MadeTrade, Out, Payload, Plugin, Record,
+    Setup, Severity, Side, Tick, Trade, Value,
 };
 use std::cell::RefCell;
 use tradehook_decimal::Decimal;
@@ -35,13 +35,16 @@ macro_rules! world {
 }
 pub use wit_bindgen::rt;
 
-world!(lifecycle, "exports-lifecycle", { "tradehook:plugin/types@0.2.0": crate::guest::types });
-world!(trades, "exports-trades", { "tradehook:plugin/types@0.2.0": crate::guest::types });
-world!(tickers, "exports-tickers", { "tradehook:plugin/types@0.2.0": crate::guest::types });
-world!(orderbooks, "exports-orderbooks", { "tradehook:plugin/types@0.2.0": crate::guest::types });
-world!(candles, "exports-candles", { "tradehook:plugin/types@0.2.0": crate::guest::types });
-world!(ticks, "exports-ticks", { "tradehook:plugin/types@0.2.0": crate::guest::types });
-world!(gaps, "exports-gaps", { "tradehook:plugin/types@0.2.0": crate::guest::types });
+world!(lifecycle, "exports-lifecycle", { "tradehook:plugin/types@0.3.0": crate::guest::types });
+world!(trades, "exports-trades", { "tradehook:plugin/types@0.3.0": crate::guest::types });
+world!(tickers, "exports-tickers", { "tradehook:plugin/types@0.3.0": crate::guest::types });
+world!(orderbooks, "exports-orderbooks", { "tradehook:plugin/types@0.3.0": crate::guest::types });
+world!(candles, "exports-candles", { "tradehook:plugin/types@0.3.0": crate::guest::types });
+world!(ticks, "exports-ticks", { "tradehook:plugin/types@0.3.0": crate::guest::types });
+world!(gaps, "exports-gaps", { "tradehook:plugin/types@0.3.0": crate::guest::types });
+world!(records, "exports-records", { "tradehook:plugin/types@0.3.0": crate::guest::types });
+world!(facts, "exports-facts", { "tradehook:plugin/types@0.3.0": crate::guest::types });
+world!(inspect, "exports-inspect");
 world!(state, "exports-state");
 
 /// The one instance of a plugin and the names of its markets.
@@ -153,6 +156,38 @@ impl<P: Plugin> Cell<P> {
         lower(out.finish(0).1)
     }
 
+    pub fn on_records(&self, batch: Vec<types::Incoming>) -> Vec<types::Emission> {
+        let mut out = Out::new();
+        self.with(|plugin| {
+            for (i, record) in batch.into_iter().enumerate() {
+                let fields: Vec<(String, Value)> =
+                    record.body.fields.into_iter().map(|field| (field.name, lift(field.value))).collect();
+                let incoming = Incoming {
+                    offset: record.offset,
+                    at_ms: record.at_ms,
+                    plugin: &record.plugin,
+                    topic: &record.body.topic,
+                    fields: &fields,
+                };
+                out.stand_at(i as u32);
+                plugin.on_record(&incoming, &mut out);
+            }
+        });
+        lower(out.finish(0).1)
+    }
+
+    pub fn on_fact(&self, fact: types::Fact) -> Vec<types::Emission> {
+        let mut out = Out::new();
+        let types::Fact { offset, at_ms, name, subject, value } = fact;
+        let told = Fact { offset, at_ms, name: &name, subject: &subject, value: lift(value) };
+        self.with(|plugin| plugin.on_fact(&told, &mut out));
+        lower(out.finish(0).1)
+    }
+
+    pub fn inspect(&self, query: &str) -> Result<String, String> {
+        self.with(|plugin| plugin.inspect(query))
+    }
+
     pub fn snapshot(&self) -> Vec<u8> {
         self.with(|plugin| plugin.snapshot())
     }
@@ -178,6 +213,7 @@ fn lower(emissions: Vec<Emission>) -> Vec<types::Emission> {
         Payload::Record(Record { topic, fields }) => {
             types::Payload::Record(types::DataRecord { topic, fields: lower_fields(fields) })
         }
+        Payload::Trade(trade) => types::Payload::Trade(lower_trade(&trade)),
     };
     emissions.into_iter().map(|e| types::Emission { at: e.at, payload: payload(e.payload) }).collect()
 }
@@ -199,6 +235,37 @@ fn lower_alert(alert: Alert) -> types::Alert {
         title: alert.title,
         at_ms: alert.at_ms,
         fields: lower_fields(alert.fields),
+    }
+}
+
+fn lower_trade(trade: &MadeTrade) -> types::MadeTrade {
+    let decimal = |value: Decimal| types::Decimal { mantissa: value.mantissa(), scale: value.scale() };
+    types::MadeTrade {
+        market: trade.market_id,
+        side: match trade.side {
+            Side::Buy => 0,
+            Side::Sell => 1,
+        },
+        price: decimal(trade.price),
+        volume: decimal(trade.volume),
+        sequential_id: trade.sequential_id,
+        traded_at: trade.traded_at_ms,
+        flags: trade.flags.0,
+        best_bid: trade.best_bid.map(decimal),
+        best_ask: trade.best_ask.map(decimal),
+        prev_close: trade.prev_close.map(decimal),
+    }
+}
+
+/// The host has checked what it hands over: a number parses.
+fn lift(value: types::Value) -> Value {
+    match value {
+        types::Value::Text(text) => Value::Text(text),
+        types::Value::Number(digits) => digits.parse().map_or(Value::Text(digits), Value::Number),
+        types::Value::Int(int) => Value::Int(int),
+        types::Value::Float(float) => Value::Float(float),
+        types::Value::Bool(bool) => Value::Bool(bool),
+        types::Value::Null => Value::Null,
     }
 }
 

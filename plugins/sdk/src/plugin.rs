@@ -1,6 +1,6 @@
 //! The trait a plugin implements.
 
-use crate::{Candle, Gap, Orderbook, Out, Tick, Ticker, Trade};
+use crate::{Candle, Fact, Gap, Incoming, Orderbook, Out, Tick, Ticker, Trade};
 use serde::de::DeserializeOwned;
 
 /// What the host hands over when it starts a plugin.
@@ -123,6 +123,26 @@ pub trait Plugin: Sized {
     /// A stretch in which trades may have been missed.
     fn on_gap(&mut self, gap: &Gap<'_>, out: &mut Out) {
         let _ = (gap, out);
+    }
+
+    /// A record of the plugin that this one reads (`input`), after the trade that caused it and before
+    /// the next.
+    fn on_record(&mut self, record: &Incoming<'_>, out: &mut Out) {
+        let _ = (record, out);
+    }
+
+    /// Something that the host knows has changed.
+    fn on_fact(&mut self, fact: &Fact<'_>, out: &mut Out) {
+        let _ = (fact, out);
+    }
+
+    /// What the plugin has in mind, for people: JSON in, JSON out. Asked between events, at no fixed
+    /// time.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    fn inspect(&self, query: &str) -> Result<String, String> {
+        Err(format!("there is no answer to {query}"))
     }
 
     /// Everything that must outlive this instance. A fresh one is given it after a restart, a trap

@@ -59,31 +59,52 @@ fn service(s: &mut Section<'_>, usual: &str) -> Option<Http> {
 
 /// A URL from the file, from a variable or from a file of its own.
 fn address(s: &mut Section<'_>, what: &str, allow_private: bool) -> Option<Secret> {
-    let referred = s.get("url_env").or_else(|| s.get("url_file"));
-    match (s.get("url"), referred) {
-        (Some(item), None) => {
-            url::hide_path(&item);
-            let url = item.string("a URL", "\"https://host/path\"")?.to_owned();
-            judged(&item, Secret::new(url), allow_private)
-        }
-        (Some(written), Some(item)) => {
-            url::hide_path(&written);
-            let key = item.path.rsplit('.').next().unwrap_or_default();
-            item.fault(format!("url and {key} exclude each other"), "keep one of them".to_owned());
-            None
-        }
-        (None, Some(_)) => {
-            let (item, url) = secret::named(s, "url_env", "url_file")?;
-            judged(&item, url, allow_private)
-        }
-        (None, None) => {
+    let (written, in_file) = (s.get("url"), s.get("url_file"));
+    match (written, &in_file) {
+        (None, None) if s.get("url_env").is_none() => {
             s.fault(
                 format!("{what} needs a url"),
                 "write url = \"https://host/path\", or url_env".to_owned(),
             );
             None
         }
+        (Some(written), Some(item)) => {
+            url::hide_path(&written);
+            item.fault("url and url_file exclude each other", "keep one of them".to_owned());
+            None
+        }
+        (None, Some(_)) => {
+            let (item, url) = secret::named(s, "url_env", "url_file")?;
+            judged(&item, url, allow_private)
+        }
+        (_, None) => url_of(s, ["url", "url_env"], allow_private),
     }
+}
+
+/// The URL that stands under the first key, or in the variable that the second one names.
+pub(in crate::config) fn url_of(
+    s: &mut Section<'_>,
+    [key, key_env]: [&'static str; 2],
+    allow_private: bool,
+) -> Option<Secret> {
+    let (item, url) = match (s.get(key), s.get(key_env)) {
+        (Some(item), None) => {
+            url::hide_path(&item);
+            let url = item.string("a URL", "\"https://host/path\"")?.to_owned();
+            (item, url)
+        }
+        (None, Some(item)) => {
+            let value = secret::variable(&item)?;
+            (item, value)
+        }
+        (Some(written), Some(item)) => {
+            url::hide_path(&written);
+            item.fault(format!("{key} and {key_env} exclude each other"), "keep one of them".to_owned());
+            return None;
+        }
+        (None, None) => return None,
+    };
+    judged(&item, Secret::new(url), allow_private)
 }
 
 pub(super) fn webhook(s: &mut Section<'_>) -> Option<ChannelKind> {

@@ -5,9 +5,9 @@
 //!
 //! Keeps: [fails-alone] [bounded]
 
-use super::{Node, Told};
+use super::{Node, Step, Told};
 use crate::{
-    pipeline::emit::{Cause, Emitted},
+    pipeline::{emit::Cause, flow::Row},
     quote::{Quote, QuoteKind},
 };
 use std::sync::Arc;
@@ -16,14 +16,11 @@ use std::sync::Arc;
 const MAX_RUN: usize = 512;
 
 /// What a trade takes in the journal, about.
-const TRADE_BYTES: usize = 120;
-
-/// A quote and its offset.
-pub(super) type Row = (u64, Arc<Quote>);
+pub(super) const TRADE_BYTES: usize = 120;
 
 /// Quotes of one sort, in the order of the tape.
 #[derive(Clone)]
-pub(super) struct Run {
+pub(in crate::pipeline) struct Run {
     pub(super) kind: QuoteKind,
     pub(super) rows: Arc<[Row]>,
 }
@@ -61,10 +58,10 @@ impl Node {
         QuoteKind::ALL.iter().any(|&kind| self.spec.plugin.interfaces().handles(kind))
     }
 
-    /// Tells the quotes of its markets, of the sorts that it handles.
-    pub(in crate::pipeline) fn quotes(&mut self, rows: &[Row], codes: &[Arc<str>], out: &mut Vec<Emitted>) {
-        if !self.wants_quotes() {
-            return;
+    /// The quotes of its markets, of the sorts that it handles.
+    pub(super) fn select_quotes(&mut self, rows: &[Row], codes: &[Arc<str>]) -> Vec<Row> {
+        if rows.is_empty() || !self.wants_quotes() {
+            return Vec::new();
         }
         let mut wanted: Vec<Row> = Vec::with_capacity(rows.len());
         for row in rows {
@@ -73,33 +70,34 @@ impl Node {
                 wanted.push(row.clone());
             }
         }
-        for run in wanted.chunk_by(|a, b| a.1.kind() == b.1.kind()) {
+        wanted
+    }
+
+    pub(super) fn tell_quotes(&mut self, rows: &[Row], step: &mut Step<'_>) {
+        for run in rows.chunk_by(|a, b| a.1.kind() == b.1.kind()) {
             for part in run.chunks(MAX_RUN) {
                 if let Some((_, first)) = part.first() {
-                    self.tell_run(&Run { kind: first.kind(), rows: part.into() }, codes, out);
+                    self.tell_run(&Run { kind: first.kind(), rows: part.into() }, step);
                 }
             }
         }
     }
 
     /// Tells a run, in halves where it must.
-    fn tell_run(&mut self, run: &Run, codes: &[Arc<str>], out: &mut Vec<Emitted>) {
+    fn tell_run(&mut self, run: &Run, step: &mut Step<'_>) {
         let skip = self.pass_over(run.rows.iter().map(received_at_ms));
         let run = if skip == 0 { run.clone() } else { run.part(run.rows.get(skip..).unwrap_or_default()) };
         if run.rows.is_empty() {
             return;
         }
         let told = Told::Quotes(run.clone());
-        match self.tell(&told, codes) {
-            Ok(answer) => {
-                self.strikes.succeeded();
-                self.keep_emissions(&Cause::Quotes(&run.rows), answer.emissions, out);
-            }
+        match self.tell(&told, step.codes) {
+            Ok(answer) => self.take_answer(&Cause::Quotes(&run.rows), answer, step),
             Err(fault) if run.rows.len() == 1 => self.blame(&told, fault),
             Err(_) => {
                 let (one, other) = run.rows.split_at(run.rows.len() / 2);
-                self.tell_run(&run.part(one), codes, out);
-                self.tell_run(&run.part(other), codes, out);
+                self.tell_run(&run.part(one), step);
+                self.tell_run(&run.part(other), step);
             }
         }
     }

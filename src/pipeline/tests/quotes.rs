@@ -1,7 +1,7 @@
 //! Tickers, books and candles have the guarantees that trades have.
 
 use super::*;
-use crate::quote::{Candle, Head, Level, Orderbook, QuoteKind, Ticker};
+use crate::quote::{Candle, Head, Level, Orderbook, Quote, QuoteKind, Ticker};
 use tradehook_decimal::Wide;
 
 /// A sum of more digits than 63 bits hold.

@@ -146,6 +146,7 @@ impl Plan {
                 ..Subscription::default()
             },
             feed: FeedConfig { jitter_seed: seed, ..FeedConfig::default() },
+            heeds_warnings: Arc::default(),
             cause: GapCause::Downtime,
         }
     }

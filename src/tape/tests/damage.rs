@@ -65,7 +65,7 @@ fn a_flipped_bit_is_never_a_wrong_value() {
     {
         let tape = Tape::open(testing::config(dir.path())).unwrap();
         let [ticker, book] = [9, 10].map(|n| Entry::Quote(testing::quote(n)));
-        for entry in [tick(5), Entry::Trade(testing::trade(6)), gap(7), ticker, book, tick(8)] {
+        for entry in [tick(5), Entry::Trade(testing::trade(6)), gap(7), ticker, book, fact(9), tick(8)] {
             let offset = tape.append(&entry).unwrap();
             expected.push(match entry {
                 Entry::Trade(trade) => Seen::Trade(offset, trade),
@@ -169,18 +169,23 @@ fn another_format_version_is_refused_with_both_numbers() {
     }
 }
 
-/// The head of a segment as the first version of the format wrote it.
-fn make_older(path: &Path) {
+/// The head of a segment as an older version of the format wrote it.
+fn make_older(path: &Path, version: u8) {
     let mut bytes = fs::read(path).unwrap();
     let len = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
-    bytes[8] = 1;
+    bytes[8] = version;
     let crc = crc32fast::hash(&bytes[..len - 4]);
     bytes[len - 4..len].copy_from_slice(&crc.to_le_bytes());
     fs::write(path, bytes).unwrap();
 }
 
 #[test]
-fn a_segment_of_the_older_version_is_read_and_never_appended_to() {
+fn a_segment_of_an_older_version_is_read_and_never_appended_to() {
+    older(1, Entry::Quote(testing::quote(3)));
+    older(2, fact(3));
+}
+
+fn older(version: u8, later: Entry) {
     let dir = tempfile::tempdir().unwrap();
     let mut expected = Vec::new();
     {
@@ -192,13 +197,12 @@ fn a_segment_of_the_older_version_is_read_and_never_appended_to() {
         }
     }
     let older = only_segment(dir.path());
-    make_older(&older);
+    make_older(&older, version);
     let before = fs::read(&older).unwrap();
     {
         let tape = Tape::open(testing::config(dir.path())).unwrap();
-        let quote = Entry::Quote(testing::quote(3));
-        assert_eq!(tape.append(&quote).unwrap(), 3);
-        expected.push(Seen::Entry(3, quote));
+        assert_eq!(tape.append(&later).unwrap(), 3);
+        expected.push(Seen::Entry(3, later));
         assert_eq!(read_all(&mut tape.reader(0), 2), expected);
     }
     assert_eq!(fs::read(&older).unwrap(), before, "it is as it was");
@@ -206,6 +210,16 @@ fn a_segment_of_the_older_version_is_read_and_never_appended_to() {
     let tape = Tape::open(testing::config(dir.path())).unwrap();
     assert_eq!(read_all(&mut tape.reader(0), 9), expected);
     assert_eq!((tape.end(), tape.recovered()), (4, Recovered::default()));
+}
+
+/// [bounded]
+#[test]
+fn a_fact_that_is_too_long_is_refused() {
+    let tape = Tape::open(TapeConfig::default()).unwrap();
+    let Entry::Fact(mut long) = fact(3) else { panic!() };
+    long.name = "x".repeat(257);
+    assert!(matches!(tape.append(&Entry::Fact(long)), Err(TapeError::TooLarge)));
+    assert_eq!(tape.end(), 0);
 }
 
 #[test]

@@ -8,11 +8,17 @@
 //! Tickers, books and candles are counted together, by themselves: `{"do": "quote-records"}` tells of
 //! each, and `{"do": "trap-quotes"}` dies of those that `"when"` says, or of the one at the offset
 //! `"sequential_id"`.
+//!
+//! Of records and facts: `{"do": "record-records"}` tells of each record that its input emitted, and
+//! how many trades came before it; `{"do": "trap-records"}` dies of the one at the offset
+//! `"sequential_id"`; `{"do": "fact-records"}` tells of each fact. `{"do": "hold"}` drops every trade
+//! and puts it on its way at the next one of any market, or at a tick; `{"do": "forge"}` puts a trade
+//! of no market on its way. A query is echoed with the count of trades; `"spin"` spins.
 
 use serde::Deserialize;
 use tradehook_sdk::{
-    Alert, Candle, ConfigFault, Gap, Manifest, Orderbook, Out, Plugin, Record, Setup, Tick, Ticker, Trade,
-    Wide,
+    Alert, Candle, ConfigFault, Fact, Gap, Incoming, MadeTrade, Manifest, Orderbook, Out, Plugin, Record,
+    Setup, Tick, Ticker, Trade, Wide,
 };
 
 #[derive(Deserialize)]
@@ -32,6 +38,8 @@ pub struct Hostile {
     config: Config,
     count: u64,
     quotes: u64,
+    records: u64,
+    held: Option<MadeTrade>,
     hoard: Vec<Vec<u8>>,
 }
 
@@ -61,6 +69,11 @@ impl Hostile {
                 loop {
                     block.fill(std::hint::black_box(7));
                 }
+            }
+            "forge" => {
+                let mut forged = MadeTrade::of(trade);
+                forged.market_id = 77;
+                out.trade(forged);
             }
             "escape" => out.alert(event("\u{1b}[31mred\u{202e} <script> @everyone {{ 7 * 7 }}\n".into())),
             _ => {}
@@ -108,7 +121,7 @@ impl Plugin for Hostile {
             "spin-at-start" => loop {
                 std::hint::black_box(());
             },
-            _ => Ok(Self { config, count: 0, quotes: 0, hoard: Vec::new() }),
+            _ => Ok(Self { config, count: 0, quotes: 0, records: 0, held: None, hoard: Vec::new() }),
         }
     }
 
@@ -121,6 +134,10 @@ impl Plugin for Hostile {
         };
         if due {
             self.misbehave(trade, out);
+        }
+        if self.config.r#do == "hold" {
+            self.held.replace(MadeTrade::of(trade)).into_iter().for_each(|held| out.trade(held));
+            out.drop_trade();
         }
         if self.config.r#do == "trade-records" {
             let id = Wide::new(i128::from(trade.sequential_id), 0);
@@ -158,7 +175,44 @@ impl Plugin for Hostile {
         }
     }
 
+    fn on_record(&mut self, record: &Incoming<'_>, out: &mut Out) {
+        self.records += 1;
+        let number = |n: u64| Wide::new(i128::from(n), 0);
+        match self.config.r#do.as_str() {
+            "trap-records" if record.offset == self.config.sequential_id => panic!("told to"),
+            "record-records" | "trap-records" => out.record(
+                Record::new("heard")
+                    .with("offset", number(record.offset))
+                    .with("of", record.plugin)
+                    .with("topic", record.topic)
+                    .with("first", record.fields.first().map(|(name, value)| format!("{name} {value:?}")))
+                    .with("trades", number(self.count))
+                    .with("records", number(self.records)),
+            ),
+            _ => {}
+        }
+    }
+
+    fn on_fact(&mut self, fact: &Fact<'_>, out: &mut Out) {
+        if self.config.r#do == "fact-records" {
+            let record = Record::new("fact").with("name", fact.name).with("subject", fact.subject);
+            out.record(record.with("value", fact.value.clone()).with("at_ms", fact.at_ms));
+        }
+    }
+
+    fn inspect(&self, query: &str) -> Result<String, String> {
+        match query {
+            "spin" => loop {
+                std::hint::black_box(());
+            },
+            "no" => Err("told to".to_owned()),
+            "much" => Ok("x".repeat(8 << 20)),
+            _ => Ok(format!("{query}: {}", self.count)),
+        }
+    }
+
     fn on_tick(&mut self, _: &Tick, out: &mut Out) {
+        self.held.take().into_iter().for_each(|held| out.trade(held));
         if self.config.r#do == "tick-records" {
             out.record(Record::new("tick").with("count", Wide::new(i128::from(self.count), 0)));
         }
@@ -174,16 +228,18 @@ impl Plugin for Hostile {
         match self.config.r#do.as_str() {
             "big-snapshot" => vec![0; 64 << 20],
             "snapshot-trap" => panic!("told to"),
-            _ => [self.count, self.quotes].iter().flat_map(|n| n.to_le_bytes()).collect(),
+            _ => [self.count, self.quotes, self.records].iter().flat_map(|n| n.to_le_bytes()).collect(),
         }
     }
 
     fn restore(&mut self, _: u32, state: &[u8]) -> Result<(), String> {
         let (counts, rest) = state.as_chunks();
-        let ([count, quotes], []) = (counts, rest) else { return Err("not sixteen bytes".to_owned()) };
-        (self.count, self.quotes) = (u64::from_le_bytes(*count), u64::from_le_bytes(*quotes));
+        let ([count, quotes, records], []) = (counts, rest) else {
+            return Err("not twenty-four bytes".to_owned());
+        };
+        [self.count, self.quotes, self.records] = [*count, *quotes, *records].map(u64::from_le_bytes);
         Ok(())
     }
 }
 
-tradehook_sdk::export!(Hostile: trades, tickers, orderbooks, candles, ticks, gaps, state);
+tradehook_sdk::export!(Hostile: trades, tickers, orderbooks, candles, ticks, gaps, records, facts, inspect, state);

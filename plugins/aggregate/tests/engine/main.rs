@@ -83,7 +83,7 @@ fn records(out: Out) -> Vec<Record> {
     assert_eq!(forward, Forward::All, "every trade flows on");
     let record = |payload| match payload {
         Payload::Record(record) => record,
-        Payload::Alert(alert) => panic!("an alert: {alert:?}"),
+        other => panic!("not a record: {other:?}"),
     };
     emissions.into_iter().map(|e| record(e.payload)).collect()
 }

@@ -90,7 +90,7 @@ pub(crate) fn feed(plugin: &mut AlertPlugin, number: usize, step: &Step) -> Vec<
         .into_iter()
         .map(|emission| match emission.payload {
             Payload::Alert(alert) => Said { step: number, alert },
-            Payload::Record(record) => panic!("a record from the alert plugin: {record:?}"),
+            other => panic!("not an alert: {other:?}"),
         })
         .collect()
 }

@@ -1,0 +1,108 @@
+//! What the venue warns of, market by market, as facts on the tape.
+//!
+//! `market.warning` and `market.caution.PRICE_FLUCTUATIONS` and its like, with the market as subject:
+//! all of them when a market is first seen (a plugin may remember something else from before a
+//! restart), then each when it changes.
+//!
+//! Keeps: [time-enters-once] [bounded]
+
+use crate::{
+    entry::{Fact, FactValue},
+    upbit::{Cautions, MarketInfo},
+};
+use std::collections::BTreeMap;
+
+const WARNING: &str = "market.warning";
+const CAUTION: &str = "market.caution.";
+
+/// What was last said, by market.
+#[derive(Debug, Default)]
+pub(super) struct Warnings {
+    said: BTreeMap<String, (bool, Cautions)>,
+}
+
+impl Warnings {
+    /// What is to be written of the markets of a list that `is_wanted`.
+    pub(super) fn look(
+        &mut self,
+        list: &[MarketInfo],
+        is_wanted: impl Fn(&str) -> bool,
+        at_ms: i64,
+    ) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let mut say = |name: String, market: &str, is_so: bool| {
+            let value = FactValue::Bool(is_so);
+            facts.push(Fact { at_ms, name, subject: market.to_owned(), value });
+        };
+        let mut now = BTreeMap::new();
+        for market in list.iter().filter(|market| is_wanted(&market.code)) {
+            let known = self.said.get(&market.code);
+            if known.is_none_or(|(warning, _)| *warning != market.warning) {
+                say(WARNING.to_owned(), &market.code, market.warning);
+            }
+            for (bit, word) in Cautions::ALL {
+                let is_so = market.cautions.has(bit);
+                if known.is_none_or(|(_, cautions)| cautions.has(bit) != is_so) {
+                    say(format!("{CAUTION}{word}"), &market.code, is_so);
+                }
+            }
+            now.insert(market.code.clone(), (market.warning, market.cautions));
+        }
+        // Of a market that is gone nothing is warned any more.
+        for (code, (warning, cautions)) in self.said.iter().filter(|(code, _)| !now.contains_key(*code)) {
+            if *warning {
+                say(WARNING.to_owned(), code, false);
+            }
+            cautions.words().for_each(|word| say(format!("{CAUTION}{word}"), code, false));
+        }
+        self.said = now;
+        facts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn market(code: &str, warning: bool, cautions: u8) -> MarketInfo {
+        let (korean_name, english_name) = (String::new(), String::new());
+        MarketInfo { code: code.to_owned(), korean_name, english_name, warning, cautions: Cautions(cautions) }
+    }
+
+    #[test]
+    fn a_warning_is_said_when_the_market_is_first_seen_and_when_it_changes() {
+        let mut warnings = Warnings::default();
+        let mut check = |list: &[MarketInfo], expect: &[&str]| {
+            let facts = warnings.look(list, |code| code.starts_with("KRW-"), 5);
+            let said: Vec<String> = facts
+                .iter()
+                .map(|fact| {
+                    let is_so = fact.value == FactValue::Bool(true);
+                    format!("{} {} {is_so}", fact.subject, fact.name.trim_start_matches("market."))
+                })
+                .collect();
+            assert_eq!(said, expect);
+        };
+        check(
+            &[market("KRW-A", true, 1), market("BTC-B", true, 0)],
+            &[
+                "KRW-A warning true",
+                "KRW-A caution.PRICE_FLUCTUATIONS true",
+                "KRW-A caution.TRADING_VOLUME_SOARING false",
+                "KRW-A caution.DEPOSIT_AMOUNT_SOARING false",
+                "KRW-A caution.GLOBAL_PRICE_DIFFERENCES false",
+                "KRW-A caution.CONCENTRATION_OF_SMALL_ACCOUNTS false",
+            ],
+        );
+        check(&[market("KRW-A", true, 1)], &[]);
+        check(
+            &[market("KRW-A", false, 9)],
+            &["KRW-A warning false", "KRW-A caution.GLOBAL_PRICE_DIFFERENCES true"],
+        );
+        check(
+            &[],
+            &["KRW-A caution.PRICE_FLUCTUATIONS false", "KRW-A caution.GLOBAL_PRICE_DIFFERENCES false"],
+        );
+        check(&[], &[]);
+    }
+}
