@@ -38,10 +38,10 @@ impl HttpSink {
 
 fn colour(delivery: &Delivery) -> u32 {
     match (delivery.state, delivery.severity) {
-        (AlertState::Resolved, _) => 0x2e_7d_32,
-        (_, Severity::Critical) => 0xc6_28_28,
-        (_, Severity::Warning) => 0xf9_a8_25,
-        (_, Severity::Info) => 0x15_65_c0,
+        (AlertState::Resolved, _) => 0x002e_7d32,
+        (_, Severity::Critical) => 0x00c6_2828,
+        (_, Severity::Warning) => 0x00f9_a825,
+        (_, Severity::Info) => 0x0015_65c0,
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn of(channel: &str, members: &[Delivery], now_ms: i64) -> Option<Del
     let earlier = members.iter().filter(|member| member.lane == own_lane);
     let earlier: Vec<Body> = earlier.filter_map(|member| serde_json::from_str(&member.body).ok()).collect();
     // Every message is told of in one digest only, so that its id makes this one's.
-    let id = format!("digest-{}", messages().last()?.notification_id);
+    let id = format!("digest-{}", messages().next_back()?.notification_id);
     let count = messages().count() as u64 + earlier.iter().map(|body| body.count).sum::<u64>();
     let times = messages().map(|m| m.at_ms).chain(earlier.iter().map(|body| body.oldest_at_ms));
     let oldest_at_ms = times.min().unwrap_or(now_ms);
