@@ -21,6 +21,7 @@ mod locate;
 mod names;
 mod outside;
 mod plugins;
+pub mod reference;
 mod sections;
 mod settings;
 mod streams;
@@ -29,6 +30,8 @@ mod url;
 mod walk;
 
 use std::path::Path;
+
+pub(crate) use self::text::duration as read_duration;
 
 pub use self::{
     fault::{Fault, Place, Refused},

@@ -26,7 +26,7 @@ pub use memory::MemoryStore;
 pub use retry::{Delays, RetryPolicy};
 pub use sender::{Channel, ChannelCounters, Sender};
 pub use store::{
-    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settle, Settled, Snapshot, Store,
+    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, REDONE, Settle, Settled, Snapshot, Store,
 };
 pub use terms::{Quiet, Rate, Terms, Ttl};
 

@@ -33,7 +33,7 @@ mod worker;
 
 pub use ask::{AskError, Inspector};
 pub use ban::{BanBook, Noting};
-pub use bundled::BUNDLED;
+pub use bundled::{BUNDLED, SCHEMAS};
 pub use clockwork::run as tick;
 pub use fetch::run as fetch;
 pub use history::{

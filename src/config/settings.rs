@@ -21,6 +21,8 @@ pub struct Config {
     pub tape: Tape,
     /// What outlives the process.
     pub state: State,
+    /// How the running process is spoken to.
+    pub control: Control,
     /// Health and metrics over HTTP.
     pub status: Status,
     /// Logging.
@@ -45,6 +47,7 @@ impl Config {
         self.feed == other.feed
             && self.tape == other.tape
             && self.state == other.state
+            && self.control == other.control
             && self.status == other.status
             && self.log == other.log
             && self.runtime == other.runtime
@@ -223,6 +226,15 @@ impl Default for Tape {
 pub struct State {
     /// Folder of checkpoints and outbox; `None`: nothing outlives the process.
     pub dir: Option<PathBuf>,
+}
+
+/// `[control]`: the socket by which the running process is spoken to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// Where it is; `None`: there is none.
+    pub socket: Option<PathBuf>,
+    /// Whether the file says where.
+    pub is_named: bool,
 }
 
 /// `[status]`: health and metrics over HTTP.

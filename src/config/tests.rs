@@ -10,7 +10,7 @@ use std::{
 use super::{Bundled, Code, Config, Input, MAX_FILE_BYTES, Outside, Refused, load, parse, text};
 
 /// A machine of the tests' own: a few variables and files.
-struct Machine;
+pub(super) struct Machine;
 
 impl Outside for Machine {
     fn variable(&self, name: &str) -> Option<String> {
@@ -22,6 +22,7 @@ impl Outside for Machine {
             "TELEGRAM_TOKEN" | "NTFY_TOPIC" | "NTFY_TOKEN" | "SMTP_PASSWORD" | "PAGERDUTY_KEY"
             | "NOTIFY_TOKEN" => Some("T0KEN".into()),
             "HOME" => Some("/home/operator".into()),
+            "XDG_RUNTIME_DIR" => Some("/run/user/1000".into()),
             _ => None,
         }
     }

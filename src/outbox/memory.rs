@@ -3,7 +3,7 @@
 //! Keeps: [commit-is-atomic] [bounded]
 
 use super::{
-    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settle, Settled, Store, StoreError,
+    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, REDONE, Settle, Settled, Store, StoreError,
 };
 use crate::delivery::Delivery;
 use std::{
@@ -122,6 +122,14 @@ impl Inner {
             }
         }
         next
+    }
+
+    /// Takes the dead letters out that are meant, the oldest first.
+    fn take_dead(&mut self, which: &dyn Fn(&str, &str) -> bool) -> Vec<DeadLetter> {
+        let is_meant = |d: &DeadLetter| which(&d.delivery.notification_id, &d.delivery.channel);
+        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.dead).into_iter().partition(is_meant);
+        self.dead = kept.into();
+        taken
     }
 
     fn leave(&mut self, id: &str, at_ms: i64) {
@@ -256,6 +264,29 @@ impl Store for MemoryStore {
 
     fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
         Ok(self.lock().dead.iter().rev().take(limit).cloned().collect())
+    }
+
+    fn redo(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
+        let mut inner = self.lock();
+        let taken = inner.take_dead(which);
+        for letter in &taken {
+            // Its id is queued again, so it must not be forgotten as one that left.
+            let id = &letter.delivery.notification_id;
+            inner.gone.retain(|(_, gone)| gone != id);
+            inner.ids.insert(id.clone(), None);
+            let queue = inner.queues.entry(letter.delivery.channel.clone()).or_default();
+            queue.push(&letter.delivery);
+            queue.rows.values_mut().next_back().into_iter().for_each(|row| row.next_at_ms = REDONE);
+        }
+        drop(inner);
+        if !taken.is_empty() {
+            self.changes.send_modify(|n| *n += 1);
+        }
+        Ok(taken.len() as u64)
+    }
+
+    fn forget(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
+        Ok(self.lock().take_dead(which).len() as u64)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -15,6 +15,10 @@ use tokio::sync::watch;
 /// time changes nothing. Chosen: as far back as the venue's REST goes.
 pub const HORIZON_MS: i64 = 7 * 24 * 3600 * 1000;
 
+/// When a message may be tried that a person queued again: at once. By this it is known, too, that
+/// neither its age nor quiet hours count.
+pub const REDONE: i64 = 1;
+
 /// What a plugin wants to outlive it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -215,6 +219,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// Queues dead letters anew that `which` means by id and channel, as if they had never been
+    /// tried; how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is changed then.
+    fn redo(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError>;
+
+    /// Forgets dead letters that `which` means by id and channel; how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is changed then.
+    fn forget(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError>;
 
     /// Changes with every commit that queues something.
     fn changes(&self) -> watch::Receiver<u64>;

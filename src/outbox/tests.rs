@@ -1,6 +1,7 @@
 //! Crashes, queues and retries, in virtual time.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod redo;
 mod terms;
 
 use super::*;

@@ -38,6 +38,12 @@ impl Output {
         Ok(Self { policy, routes: group.routes.clone() })
     }
 
+    /// Its policy, for questions.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// What the policy remembers.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {

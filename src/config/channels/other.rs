@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use super::{
     super::{
-        ChannelKind, Exec, Smtp, SmtpTls,
+        ChannelKind, Exec, Secret, Smtp, SmtpTls,
         sections::ms,
         text::quoted,
         walk::{Item, Section},
@@ -27,14 +27,15 @@ pub(super) fn smtp(s: &mut Section<'_>) -> Option<ChannelKind> {
         SmtpTls::Implicit => 465,
         SmtpTls::None => 25,
     });
-    let login = login(s);
+    let from = from(s);
+    let login = login(s, from.as_deref());
     if let (SmtpTls::None, Some(_), Some(item)) = (tls, &login, &tls_item) {
         item.fault(
             "without TLS the password would be shown to the network",
             "write tls = \"starttls\"".to_owned(),
         );
     }
-    let (from, to) = (from(s), to(s));
+    let to = to(s);
     let timeout = s.or("timeout", Duration::from_secs(30), |i| i.duration(ms(100, 300_000)));
     let allow_private = s.or("allow_private", false, Item::boolean);
     let (host, from, to) = (host?, from?, to?);
@@ -59,22 +60,21 @@ fn host(s: &mut Section<'_>) -> Option<String> {
     lawful.then(|| text.to_owned())
 }
 
-/// Name and password; both or neither.
-fn login(s: &mut Section<'_>) -> Option<(String, super::super::Secret)> {
+/// Name and password, where there is a password; the name is that of the sender if nothing else is
+/// said.
+fn login(s: &mut Section<'_>, from: Option<&str>) -> Option<(String, Secret)> {
     let name = s.get("username");
     let written = s.get("password_env").or_else(|| s.get("password_file"));
     let password = secret::named(s, "password_env", "password_file");
-    match (&name, written) {
-        (Some(item), None) => {
-            item.fault("a username without a password", "write password_env = \"SMTP_PASSWORD\"".to_owned());
-        }
-        (None, Some(item)) => {
-            item.fault("a password without a username", "write username = \"…\"".to_owned())
-        }
-        _ => {}
+    if let (Some(item), None) = (&name, written) {
+        item.fault("a username without a password", "write password_env = \"SMTP_PASSWORD\"".to_owned());
     }
-    let name = name?.string("a name", "\"alerts@example.org\"")?.to_owned();
-    Some((name, password?.1))
+    let address = from.map(|from| from.rsplit_once('<').map_or(from, |(_, rest)| rest.trim_end_matches('>')));
+    let name = match name {
+        Some(item) => item.string("a name", "\"alerts@example.org\"")?,
+        None => address?,
+    };
+    Some((name.to_owned(), password?.1))
 }
 
 fn from(s: &mut Section<'_>) -> Option<String> {

@@ -29,7 +29,7 @@ pub(super) fn read<'a>(
     let attempts = |i: &Item<'_>| i.integer(1..=1000).and_then(|n| u32::try_from(n).ok());
     let (rates, ttl) = defaults(kind, read);
     let terms = ChannelTerms {
-        max_attempts: s.maybe("max_attempts", attempts),
+        max_attempts: s.or("max_attempts", most_attempts(kind), attempts),
         rates: s.or("rate", rates, rates_of),
         ttl: s.or("ttl", ttl, ttl_of),
         quiet: s.maybe("quiet", quiet),
@@ -37,6 +37,16 @@ pub(super) fn read<'a>(
     };
     let fallback = s.maybe("fallback", |i| i.strings("[\"phone\"]")).unwrap_or_default();
     (terms, fallback)
+}
+
+/// A webhook's are those of the Standard Webhooks specification; the others are chosen: with waits
+/// of up to five minutes, a hundred take some four hours.
+fn most_attempts(kind: Kind) -> u32 {
+    match kind {
+        Kind::Webhook => 9,
+        Kind::Exec => 20,
+        _ => 100,
+    }
 }
 
 /// What the receivers' own documents ask for; docs/channels.md names them.

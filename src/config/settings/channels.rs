@@ -20,8 +20,8 @@ pub struct Channel {
 /// How a channel is served. Of stdout and files nothing of it can be set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelTerms {
-    /// Attempts before a message is a dead letter; `None`: what the kind has.
-    pub max_attempts: Option<u32>,
+    /// Attempts before a message is a dead letter.
+    pub max_attempts: u32,
     /// At most so many attempts in such a time; each holds.
     pub rates: Vec<(u32, Duration)>,
     /// What is older is told in one message with others.
@@ -80,6 +80,26 @@ pub enum ChannelKind {
     Alertmanager(Http),
     /// A program.
     Exec(Exec),
+}
+
+impl ChannelKind {
+    /// Its name in `kind = "…"`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Stdout { .. } => "stdout",
+            Self::File { .. } => "file",
+            Self::Webhook(_) => "webhook",
+            Self::Slack(_) => "slack_webhook",
+            Self::Discord(_) => "discord",
+            Self::Telegram(_) => "telegram",
+            Self::Ntfy(_) => "ntfy",
+            Self::Smtp(_) => "smtp",
+            Self::Pagerduty(_) => "pagerduty",
+            Self::Alertmanager(_) => "alertmanager",
+            Self::Exec(_) => "exec",
+        }
+    }
 }
 
 /// Shape of a line on the output.

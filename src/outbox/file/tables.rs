@@ -7,7 +7,7 @@
 use crate::{
     alert::{AlertState, Severity},
     delivery::Delivery,
-    outbox::{Committed, DeadLetter, Head, Limits, Settle, Settled, StoreError},
+    outbox::{Committed, DeadLetter, Head, Limits, REDONE, Settle, Settled, StoreError},
 };
 use redb::{ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -137,6 +137,36 @@ impl<'t> Queues<'t> {
             self.dead.pop_first()?;
         }
         Ok(())
+    }
+
+    /// Takes the dead letters out that are meant, the oldest first.
+    pub(super) fn take_dead(
+        &mut self,
+        which: &dyn Fn(&str, &str) -> bool,
+    ) -> Result<Vec<DeadLetter>, redb::Error> {
+        let mut taken = Vec::new();
+        for entry in self.dead.iter()? {
+            let (number, bytes) = entry?;
+            let letter: DeadLetter = decode(bytes.value())?;
+            if which(&letter.delivery.notification_id, &letter.delivery.channel) {
+                taken.push((number.value(), letter));
+            }
+        }
+        for (number, _) in &taken {
+            self.dead.remove(number)?;
+        }
+        Ok(taken.into_iter().map(|(_, letter)| letter).collect())
+    }
+
+    /// Queues a message whose id has left the queue before.
+    pub(super) fn push_again(&mut self, letter: &DeadLetter) -> Result<(), redb::Error> {
+        let id = letter.delivery.notification_id.as_str();
+        self.gone.remove((letter.at_ms, id))?;
+        self.ids.remove(id)?;
+        self.push(&letter.delivery, &mut Committed::default())?;
+        let channel = letter.delivery.channel.as_str();
+        let next = self.seqs.get(channel)?.map_or(0, |v| v.value());
+        self.again(channel, next.saturating_sub(1), 0, REDONE)
     }
 
     pub(super) fn again(

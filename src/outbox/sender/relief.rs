@@ -15,7 +15,7 @@ use super::{
 use crate::{
     alert::Severity,
     delivery::Delivery,
-    outbox::{Head, Settle, Settled, StoreError},
+    outbox::{Head, REDONE, Settle, Settled, StoreError},
 };
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::time::sleep;
@@ -161,7 +161,8 @@ impl Worker {
     }
 
     fn is_expired(&self, head: &Head, now_ms: i64) -> bool {
-        self.terms.ttl.is_some_and(|ttl| ttl.is_over(head.at_ms, head.state, now_ms))
+        let over = self.terms.ttl.is_some_and(|ttl| ttl.is_over(head.at_ms, head.state, now_ms));
+        over && head.next_at_ms != REDONE
     }
 
     /// Whether what would be tried is too old. Digests are not asked for their age alone.

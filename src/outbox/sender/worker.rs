@@ -11,7 +11,7 @@ use super::{Channel, ChannelCounters, pace::Pace, relief::LATE_MS};
 use crate::{
     delivery::{Clock, Outcome, Sink},
     outbox::{
-        Delays, Head, RetryPolicy, Settle, Settled, Store, StoreError, Terms,
+        Delays, Head, REDONE, RetryPolicy, Settle, Settled, Store, StoreError, Terms,
         retry::{MAX_PARK, MAX_SHUT, SHUT_AFTER},
     },
 };
@@ -112,6 +112,7 @@ impl Worker {
 
     pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         let mut changes = self.store.changes();
+        let counters = Arc::clone(&self.counters);
         let mut under_way: FuturesUnordered<BoxFuture<'static, Attempt>> = FuturesUnordered::new();
         loop {
             self.end_quiet();
@@ -136,6 +137,7 @@ impl Worker {
                     }
                 }
                 Ok(()) = changes.changed() => self.more = true,
+                () = counters.wake.notified() => self.wake(),
                 Ok(()) = stopped.changed() => {}
                 () = sleep(wait) => {}
             }
@@ -173,6 +175,16 @@ impl Worker {
     async fn unread(&self, error: &StoreError) {
         tracing::error!(channel = self.name, %error, "the outbox cannot be read");
         sleep(STORE_RETRY).await;
+    }
+
+    /// Somebody has mended what was wrong, or wants to see whether it still is.
+    fn wake(&mut self) {
+        let waits = self.waiting.values_mut().filter(|head| head.next_at_ms > 0);
+        waits.for_each(|head| head.next_at_ms = REDONE);
+        (self.failures, self.failing_since_ms, self.probe_at_ms) = (0, None, None);
+        (self.parked_until_ms, self.more) = (i64::MIN, true);
+        self.counters.parked_until_ms.store(0, Relaxed);
+        self.counters.broken.store(false, Relaxed);
     }
 
     /// Takes up the lane of a row, where that is not done and not against quiet hours.
@@ -217,7 +229,8 @@ impl Worker {
     /// Whether quiet hours keep it back: it is not urgent, and nothing urgent stands behind it.
     fn is_held(&self, head: &Head) -> bool {
         let lets_through = |seq: &u64| *seq >= head.seq;
-        self.quiet_until().is_some() && !self.urgent.get(&head.lane).is_some_and(lets_through)
+        let asked_for = head.next_at_ms == REDONE;
+        !asked_for && self.quiet_until().is_some() && !self.urgent.get(&head.lane).is_some_and(lets_through)
     }
 
     fn end_quiet(&mut self) {

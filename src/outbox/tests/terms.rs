@@ -315,3 +315,28 @@ fn a_time_of_day_is_where_it_says() {
     assert_eq!(quiet.until(0), Some(2 * HOUR));
     assert_eq!(quiet.until(2 * HOUR), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_queues_again_is_neither_too_old_nor_held() {
+    let store = Arc::new(MemoryStore::default());
+    commit(&*store, &[message("a", "old", 0, Severity::Info)]);
+    let refused = Settle::Dead { reason: "refused".to_owned() };
+    store.settle("chat", &[Settled { seq: 0, lane: "chat/a".to_owned(), settle: refused }], 5).unwrap();
+    let terms = Terms {
+        ttl: ttl(false),
+        quiet: Quiet::new(8 * 60, 13 * 60, "Asia/Seoul", Severity::Critical),
+        ..Terms::default()
+    };
+    let bench = Bench::new(store.clone()).on("chat", chat(), terms, vec![], false);
+    let person = async {
+        tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
+        assert_eq!(store.redo(&|id, _| id == "old").unwrap(), 1);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        (log, _) = bench.run(Duration::from_secs(3 * 3600)) => {
+            assert_eq!(arrivals(&log, "chat"), expect(&[("old", 7200)]));
+        }
+        () = person => {}
+    }
+}

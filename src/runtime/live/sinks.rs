@@ -1,6 +1,6 @@
 //! From `[channels]` to sinks, and the task that delivers to them.
 
-use super::{Options, Task};
+use super::{Options, Task, desk::Channels};
 use crate::{
     alert::Severity,
     config::{self, ChannelKind, ChannelTerms, Config, LineFormat},
@@ -42,10 +42,17 @@ impl Sink for Unusable {
     }
 }
 
-pub(super) fn spawn(config: &Config, options: &Options, store: Arc<dyn Store>, status: Status) -> Task {
+pub(super) fn spawn(
+    config: &Config,
+    options: &Options,
+    store: Arc<dyn Store>,
+    status: Status,
+    known: &Channels,
+) -> Task {
     let channels = config.channels.iter().map(|c| channel(c, options)).collect();
     let sender = Sender::new(store, system_clock(), channels, fastrand::u64(..));
     let counters = sender.counters();
+    known.set(config, sender.counters());
     let grace = config.runtime.grace;
     Task::spawn(|stop| async move {
         let work = sender.run(stop.cancelled(), grace);
@@ -90,13 +97,13 @@ fn made(channel: &config::Channel, options: &Options) -> Arc<dyn Sink> {
 
 /// How a kind is tried again. Chats and mail show their messages in the order in which they come,
 /// so that they get one at a time.
-fn retry(kind: &ChannelKind, max_attempts: Option<u32>) -> RetryPolicy {
+fn retry(kind: &ChannelKind, max_attempts: u32) -> RetryPolicy {
     match kind {
         ChannelKind::Stdout { .. } | ChannelKind::File { .. } => RetryPolicy::local(),
-        ChannelKind::Webhook(_) => RetryPolicy::webhook(max_attempts.unwrap_or(9)),
-        ChannelKind::Pagerduty(_) => RetryPolicy::chat(max_attempts.unwrap_or(100), 4),
-        ChannelKind::Exec(exec) => RetryPolicy::chat(max_attempts.unwrap_or(20), exec.concurrency),
-        _ => RetryPolicy::chat(max_attempts.unwrap_or(100), 1),
+        ChannelKind::Webhook(_) => RetryPolicy::webhook(max_attempts),
+        ChannelKind::Pagerduty(_) => RetryPolicy::chat(max_attempts, 4),
+        ChannelKind::Exec(exec) => RetryPolicy::chat(max_attempts, exec.concurrency),
+        _ => RetryPolicy::chat(max_attempts, 1),
     }
 }
 
