@@ -294,7 +294,7 @@ fn a_backtest_of_the_tape_says_what_the_live_job_told() {
     let stand_in = StandIn::lively(seed);
     folder.configure(&stand_in.venue.ws_url(), RULES);
     let job = folder.run();
-    job.port().has_trades(2_000);
+    job.port().has_trades(500);
     job.terminate().expect(0);
     let done = command(folder.path(), ["rule", "backtest", "--from", "tape", "--json"]).expect(0);
     let told = json(&done.out);
