@@ -19,8 +19,11 @@ mod feed;
 mod json;
 mod locate;
 mod names;
+mod notify;
 mod outside;
 mod plugins;
+mod routing;
+mod rules;
 mod sections;
 mod settings;
 mod streams;
@@ -33,6 +36,7 @@ use std::path::Path;
 pub use self::{
     fault::{Fault, Place, Refused},
     outside::{Outside, Process},
+    rules::*,
     settings::*,
     streams::Stream,
 };

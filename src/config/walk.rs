@@ -273,7 +273,9 @@ impl<'a> Section<'a> {
 
     /// The value of `key`, if it is there.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Item<'a>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let value = self.table?.get(key)?;
         Some(Item { walk: self.walk, path: self.path_of(key), span: value.span(), value: value.get_ref() })
     }

@@ -1,6 +1,6 @@
 //! `tradehook rule explain`: what a rule sees in a market, and why it is silent.
 
-use super::{Exit, Outcome, Recording, Rules, fail, report};
+use super::{Exit, Outcome, Recording, Rules, fail, report, why};
 use crate::rehearse::{Happened, State, plain, show_ms};
 use serde_json::{Value, json};
 
@@ -63,6 +63,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             explanation(&answer, 1).iter().for_each(|line| say!("{line}"));
         }
         Err(why) => say!("  its values are not known: {}", plain(&why.to_string())),
+    }
+    for explanation in rehearsal.explain(&arguments.rule, &arguments.market) {
+        let explanation = serde_json::to_value(explanation).unwrap_or_default();
+        why::lines(&explanation).iter().for_each(|line| say!("{line}"));
     }
     standing(seen.last(), trial.to_ms);
     if count > seen.len() {
