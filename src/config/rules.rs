@@ -16,27 +16,7 @@ pub struct Alerts {
     pub lateness: Duration,
     /// How far the clock of a quiet market runs behind; `None`: as long as `lateness`.
     pub idle_lag: Option<Duration>,
-    impl Alerts {
-    /// Where the rule stands in the file that was handed to the plugin as number `handed`: those for
-    /// alerts of other plugins are not handed over.
-    #[must_use]
-    pub fn in_file(&self, handed: usize) -> Option<usize> {
-        self.handed().nth(handed)
-    }
-
-    /// As which number the rule was handed to the plugin that stands at `at` in the file.
-    #[must_use]
-    pub fn as_handed(&self, at: usize) -> Option<usize> {
-        self.handed().position(|place| place == at)
-    }
-
-    fn handed(&self) -> impl Iterator<Item = usize> {
-        let rules = self.rules.iter().enumerate();
-        rules.filter(|(_, rule)| rule.kind != PLUGIN_KIND).map(|(at, _)| at)
-    }
-}
-
-/// What the rules make of a time in which nothing was seen.
+    /// What the rules make of a time in which nothing was seen.
     pub on_gap: OnGap,
     /// Alerts that are older when they are heard of go into a digest; zero: none do.
     pub max_alert_age: Duration,
@@ -63,6 +43,26 @@ impl Default for Alerts {
             routes: Vec::new(),
             silences: Vec::new(),
         }
+    }
+}
+
+impl Alerts {
+    /// Where the rule stands in the file that was handed to the plugin as number `handed`: those for
+    /// alerts of other plugins are not handed over.
+    #[must_use]
+    pub fn in_file(&self, handed: usize) -> Option<usize> {
+        self.handed().nth(handed)
+    }
+
+    /// As which number the rule was handed to the plugin that stands at `at` in the file.
+    #[must_use]
+    pub fn as_handed(&self, at: usize) -> Option<usize> {
+        self.handed().position(|place| place == at)
+    }
+
+    fn handed(&self) -> impl Iterator<Item = usize> {
+        let rules = self.rules.iter().enumerate();
+        rules.filter(|(_, rule)| rule.kind != PLUGIN_KIND).map(|(at, _)| at)
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Config {
     pub tape: Tape,
     /// What outlives the process.
     pub state: State,
+    /// How the running process is spoken to.
+    pub control: Control,
     /// Health and metrics over HTTP.
     pub status: Status,
     /// Logging.
@@ -41,6 +43,7 @@ impl Config {
         self.feed == other.feed
             && self.tape == other.tape
             && self.state == other.state
+            && self.control == other.control
             && self.status == other.status
             && self.log == other.log
             && self.runtime == other.runtime
@@ -219,6 +222,15 @@ impl Default for Tape {
 pub struct State {
     /// Folder of checkpoints and outbox; `None`: nothing outlives the process.
     pub dir: Option<PathBuf>,
+}
+
+/// `[control]`: the socket by which the running process is spoken to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// Where it is; `None`: there is none.
+    pub socket: Option<PathBuf>,
+    /// Whether the file says where.
+    pub is_named: bool,
 }
 
 /// `[status]`: health and metrics over HTTP.
@@ -435,6 +447,18 @@ pub enum ChannelKind {
     },
     /// An HTTP endpoint.
     Webhook(Webhook),
+}
+
+impl ChannelKind {
+    /// Its name in `kind = "…"`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Stdout { .. } => "stdout",
+            Self::File { .. } => "file",
+            Self::Webhook(_) => "webhook",
+        }
+    }
 }
 
 /// Shape of a line on the output.

@@ -223,12 +223,7 @@ fn idle_lag_of(groups: &[Group]) -> i64 {
 }
 
 /// Transitions with what was sent of each, and behind them what the policy sent by itself.
-fn join(
-    raised: &[Raised],
-    deliveries: &[Delivery],
-    origin_ms: i64,
-    book: &Book,
-) -> Vec<Happened> {
+fn join(raised: &[Raised], deliveries: &[Delivery], origin_ms: i64, book: &Book) -> Vec<Happened> {
     let mut open: Vec<Option<&Delivery>> =
         deliveries.iter().map(|delivery| (delivery.content == Content::Alert).then_some(delivery)).collect();
     let mut happened: Vec<Happened> = Vec::with_capacity(raised.len());
@@ -319,7 +314,8 @@ struct Line {
 /// What goes to several channels is still one thing that happened.
 fn tell(told: Happened, happened: &mut Vec<Happened>) {
     let same = |h: &&mut Happened| {
-        (&h.plugin, &h.rule, &h.key, h.at_ms, h.state) == (&told.plugin, &told.rule, &told.key, told.at_ms, told.state)
+        (&h.plugin, &h.rule, &h.key, h.at_ms, h.state)
+            == (&told.plugin, &told.rule, &told.key, told.at_ms, told.state)
             && h.channels.iter().all(|channel| !told.channels.contains(channel))
     };
     match happened.iter_mut().rev().find(same) {

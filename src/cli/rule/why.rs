@@ -15,7 +15,8 @@ pub(super) fn lines(explanation: &Value) -> Vec<String> {
     if let Some(firing) = explanation.get("firing").filter(|firing| firing.is_object()) {
         lines.push(fires(firing));
     }
-    let quiet: Vec<&Value> = explanation.get("quiet").and_then(Value::as_array).into_iter().flatten().collect();
+    let quiet: Vec<&Value> =
+        explanation.get("quiet").and_then(Value::as_array).into_iter().flatten().collect();
     let channels = explanation.get("channels").and_then(Value::as_array).into_iter().flatten();
     let channels: Vec<String> = channels.filter_map(Value::as_str).map(plain).collect();
     if quiet.is_empty() {
@@ -108,13 +109,19 @@ mod tests {
         let check = |reason: Value, expect: &str| assert_eq!(because(&reason, "pump"), expect);
         let at = "2025-11-22 09:02:00 KST";
         check(json!({"because": "expired", "at_ms": AT_MS}), &format!("the rule has expired, at {at}"));
-        check(json!({"because": "inactive", "until_ms": AT_MS}), &format!("outside of its hours, until {at}"));
+        check(
+            json!({"because": "inactive", "until_ms": AT_MS}),
+            &format!("outside of its hours, until {at}"),
+        );
         check(json!({"because": "inactive", "until_ms": null}), "outside of its hours, for ever");
         check(
             json!({"because": "silenced", "id": "s1", "until_ms": AT_MS, "reason": "listing"}),
             &format!("silenced until {at} by s1 (listing)"),
         );
-        check(json!({"because": "inhibited", "by": "feed-down"}), "held back by the rule feed-down, which fires");
+        check(
+            json!({"because": "inhibited", "by": "feed-down"}),
+            "held back by the rule feed-down, which fires",
+        );
         check(json!({"because": "acked"}), "somebody has taken notice of what fires");
         check(
             json!({"because": "spent"}),
