@@ -2,7 +2,7 @@
 
 use super::{
     Key, Section,
-    types::{CHANNELS, GLOB, INSTANT, MARKETS, NAME, ONE_RATE, PLUGIN, TEMPLATE, TIME_OF_DAY, Type, ZONE},
+    types::{CHANNELS, GLOB, INSTANT, MARKETS, NAME, PLUGIN, RATE, TEMPLATE, TIME_OF_DAY, Type, ZONE},
 };
 
 const SECOND: u64 = 1000;
@@ -81,7 +81,7 @@ const DEFAULTS: Section = Section::new(
 const COOLDOWN: Type = Type::Duration(0, 30 * DAY);
 const TRIGGER: Type = Type::Word(&["every", "once", "once_per"]);
 const REPEAT: Type = Type::Or(&["0s"], &Type::Duration(SECOND, 30 * DAY));
-const MAX_RATE: Type = Type::Or(&["off"], &ONE_RATE);
+const MAX_RATE: Type = Type::Or(&["off"], &RATE);
 const TELL_COOLDOWN: &str = "Least time between two alerts of one rule and market.";
 const TELL_TRIGGER: &str = "Which alerts of a rule and market are told: every one, the first until `tradehook alert reset`, or the first in each stretch that once_per says.";
 const TELL_ONCE_PER: &str = "The first alert in each stretch of time is told: \"1m\", \"bar:5m\" (the same), or \"day\" in the time zone.";
