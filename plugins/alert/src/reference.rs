@@ -18,8 +18,7 @@ const CHECKS: &[&str] = &[
 
 /// The settings of the plugin, as the host hands them over.
 pub(crate) fn settings() -> Table {
-    let rules =
-        Key::new("rules", Form::List(Box::new(Form::Names(Box::new(Form::Named("when"))))), "", "The rules.");
+    let rules = Key::new("rules", Form::Table(rule()).list(), "", "The rules.");
     Table::new(
         "What holds for all rules.",
         [
@@ -39,6 +38,39 @@ pub(crate) fn settings() -> Table {
                 "\"reset\"",
                 "Whether the rules of a market begin anew behind a gap.",
             ),
+        ],
+    )
+}
+
+/// A rule, as the host hands it over.
+pub(crate) fn rule() -> Table {
+    let codes = |name, example, meaning| Key::new(name, Form::Text.list(), example, meaning);
+    Table::new(
+        "A rule.",
+        [
+            Key::new("id", Form::Text, "\"btc-100m\"", "Its name among the rules.").required(),
+            codes("markets", "[\"KRW-*\"]", "Markets it watches, each for itself: codes and patterns.").required(),
+            codes("exclude", "[\"KRW-USDT\"]", "Markets it leaves out."),
+            source(),
+            Key::new("hold", Form::Duration, "\"2m\"", "How long the condition has to hold before it fires."),
+            Key::new("hold_trades", Form::Count, "3", "Or for how many trades in a row."),
+            Key::new("linger", Form::Duration, "\"5m\"", "How long the condition has to be over before the alert is."),
+            Key::new(
+                "initial",
+                Form::Words(&["fire", "arm"]),
+                "\"arm\"",
+                "Whether what is true when it is first known fires, or has to be false once before.",
+            )
+            .or("\"fire\""),
+            Key::new(
+                "on_unknown",
+                Form::Words(&["hold", "clear", "fire"]),
+                "\"clear\"",
+                "What a value that is not known means: nothing changes, the condition is false, or it is true.",
+            )
+            .or("\"hold\""),
+            Key::new("resolved", Form::Bool, "true", "Taken and passed over: the host tells the end."),
+            Key::new("when", Form::Named("when"), "", "The condition.").required(),
         ],
     )
 }
