@@ -16,7 +16,21 @@ pub struct Alerts {
     pub lateness: Duration,
     /// How far the clock of a quiet market runs behind; `None`: as long as `lateness`.
     pub idle_lag: Option<Duration>,
-    impl Alerts {
+    /// What the rules make of a time in which nothing was seen.
+    pub on_gap: OnGap,
+    /// Alerts that are older when they are heard of go into a digest; zero: none do.
+    pub max_alert_age: Duration,
+    /// For alerts of plugins that belong to no rule; rules have these filled in.
+    pub defaults: AlertDefaults,
+    /// The rules, in the order of the file.
+    pub rules: Vec<Rule>,
+    /// Where alerts go whose rule names no channel, in the order of the file.
+    pub routes: Vec<Route>,
+    /// What is not told, in the order of the file.
+    pub silences: Vec<Silence>,
+}
+
+impl Alerts {
     /// Where the rule stands in the file that was handed to the plugin as number `handed`: those for
     /// alerts of other plugins are not handed over.
     #[must_use]
@@ -34,20 +48,6 @@ pub struct Alerts {
         let rules = self.rules.iter().enumerate();
         rules.filter(|(_, rule)| rule.kind != PLUGIN_KIND).map(|(at, _)| at)
     }
-}
-
-/// What the rules make of a time in which nothing was seen.
-    pub on_gap: OnGap,
-    /// Alerts that are older when they are heard of go into a digest; zero: none do.
-    pub max_alert_age: Duration,
-    /// For alerts of plugins that belong to no rule; rules have these filled in.
-    pub defaults: AlertDefaults,
-    /// The rules, in the order of the file.
-    pub rules: Vec<Rule>,
-    /// Where alerts go whose rule names no channel, in the order of the file.
-    pub routes: Vec<Route>,
-    /// What is not told, in the order of the file.
-    pub silences: Vec<Silence>,
 }
 
 impl Default for Alerts {
