@@ -22,6 +22,7 @@ mod names;
 mod notify;
 mod outside;
 mod plugins;
+pub mod reference;
 mod routing;
 mod rules;
 mod sections;
@@ -32,6 +33,8 @@ mod url;
 mod walk;
 
 use std::path::Path;
+
+pub(crate) use self::text::duration as read_duration;
 
 pub use self::{
     fault::{Fault, Place, Refused},

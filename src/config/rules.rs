@@ -30,6 +30,22 @@ pub struct Alerts {
     pub silences: Vec<Silence>,
 }
 
+impl Default for Alerts {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            lateness: Duration::from_secs(2),
+            idle_lag: None,
+            on_gap: OnGap::Backfill,
+            max_alert_age: Duration::from_secs(300),
+            defaults: AlertDefaults::default(),
+            rules: Vec::new(),
+            routes: Vec::new(),
+            silences: Vec::new(),
+        }
+    }
+}
+
 impl Alerts {
     /// Where the rule stands in the file that was handed to the plugin as number `handed`: those for
     /// alerts of other plugins are not handed over.
@@ -47,22 +63,6 @@ impl Alerts {
     fn handed(&self) -> impl Iterator<Item = usize> {
         let rules = self.rules.iter().enumerate();
         rules.filter(|(_, rule)| rule.kind != PLUGIN_KIND).map(|(at, _)| at)
-    }
-}
-
-impl Default for Alerts {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            lateness: Duration::from_secs(2),
-            idle_lag: None,
-            on_gap: OnGap::Backfill,
-            max_alert_age: Duration::from_secs(300),
-            defaults: AlertDefaults::default(),
-            rules: Vec::new(),
-            routes: Vec::new(),
-            silences: Vec::new(),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Keeps: [commit-is-atomic] [bounded]
 
 use super::{
-    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settle, Settled, Store, StoreError,
+    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, REDONE, Settle, Settled, Store, StoreError,
 };
 use crate::delivery::Delivery;
 use std::{
@@ -29,8 +29,16 @@ struct Queue {
 impl Queue {
     fn head(&self, seq: u64) -> Option<Head> {
         let row = self.rows.get(&seq)?;
-        let (attempt, next_at_ms) = (row.attempt, row.next_at_ms);
-        Some(Head { seq, lane: row.delivery.lane.clone(), attempt, next_at_ms })
+        let Row { attempt, next_at_ms, delivery: Delivery { lane, at_ms, severity, state, .. } } = row;
+        Some(Head {
+            seq,
+            lane: lane.clone(),
+            attempt: *attempt,
+            next_at_ms: *next_at_ms,
+            at_ms: *at_ms,
+            severity: *severity,
+            state: *state,
+        })
     }
 
     fn push(&mut self, delivery: &Delivery) {
@@ -75,6 +83,55 @@ impl Inner {
         }
     }
 
+    fn push(&mut self, delivery: &Delivery, limits: Limits, done: &mut Committed) {
+        if self.ids.contains_key(&delivery.notification_id) {
+            done.known += 1;
+            return;
+        }
+        self.ids.insert(delivery.notification_id.clone(), None);
+        let queue = self.queues.entry(delivery.channel.clone()).or_default();
+        queue.push(delivery);
+        done.queued += 1;
+        if queue.rows.len() as u64 > limits.queued_per_channel
+            && let Some(oldest) = queue.rows.keys().next().copied().and_then(|seq| queue.remove(seq))
+        {
+            self.bury(oldest, "the outbox was full".to_owned(), delivery.at_ms, limits.dead);
+            done.overflowed += 1;
+        }
+    }
+
+    fn settle(&mut self, channel: &str, settled: &[Settled], dead: u64, now_ms: i64) -> Vec<Option<Head>> {
+        let mut next = Vec::with_capacity(settled.len());
+        for Settled { seq, lane, settle } in settled {
+            let Some(queue) = self.queues.get_mut(channel) else { continue };
+            if let Settle::Again { attempt, next_at_ms } = settle {
+                if let Some(row) = queue.rows.get_mut(seq) {
+                    (row.attempt, row.next_at_ms) = (*attempt, *next_at_ms);
+                }
+                next.push(queue.next_of(lane));
+                continue;
+            }
+            let gone = queue.remove(*seq);
+            next.push(queue.next_of(lane));
+            match (gone, settle) {
+                (Some(delivery), Settle::Dead { reason }) => {
+                    self.bury(delivery, reason.clone(), now_ms, dead);
+                }
+                (Some(delivery), _) => self.leave(&delivery.notification_id, now_ms),
+                (None, _) => {}
+            }
+        }
+        next
+    }
+
+    /// Takes the dead letters out that are meant, the oldest first.
+    fn take_dead(&mut self, which: &dyn Fn(&str, &str) -> bool) -> Vec<DeadLetter> {
+        let is_meant = |d: &DeadLetter| which(&d.delivery.notification_id, &d.delivery.channel);
+        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.dead).into_iter().partition(is_meant);
+        self.dead = kept.into();
+        taken
+    }
+
     fn leave(&mut self, id: &str, at_ms: i64) {
         self.ids.insert(id.to_owned(), Some(at_ms));
         self.gone.push_back((at_ms, id.to_owned()));
@@ -117,21 +174,7 @@ impl Store for MemoryStore {
         let mut inner = self.lock();
         let mut done = Committed::default();
         for delivery in deliveries {
-            if inner.ids.contains_key(&delivery.notification_id) {
-                done.known += 1;
-                continue;
-            }
-            inner.ids.insert(delivery.notification_id.clone(), None);
-            let queue = inner.queues.entry(delivery.channel.clone()).or_default();
-            queue.push(delivery);
-            done.queued += 1;
-            if queue.rows.len() as u64 > self.limits.queued_per_channel
-                && let Some(oldest) = queue.rows.keys().next().copied().and_then(|seq| queue.remove(seq))
-            {
-                let at_ms = delivery.at_ms;
-                inner.bury(oldest, "the outbox was full".to_owned(), at_ms, self.limits.dead);
-                done.overflowed += 1;
-            }
+            inner.push(delivery, self.limits, &mut done);
         }
         let kept = inner.checkpoints.entry(checkpoint.pipeline.clone()).or_default();
         kept.pipeline.clone_from(&checkpoint.pipeline);
@@ -171,28 +214,30 @@ impl Store for MemoryStore {
         settled: &[Settled],
         now_ms: i64,
     ) -> Result<Vec<Option<Head>>, StoreError> {
-        let mut inner = self.lock();
-        let mut next = Vec::with_capacity(settled.len());
-        for Settled { seq, lane, settle } in settled {
-            let Some(queue) = inner.queues.get_mut(channel) else { continue };
-            if let Settle::Again { attempt, next_at_ms } = settle {
-                if let Some(row) = queue.rows.get_mut(seq) {
-                    (row.attempt, row.next_at_ms) = (*attempt, *next_at_ms);
-                }
-                next.push(queue.next_of(lane));
-                continue;
-            }
-            let gone = queue.remove(*seq);
-            next.push(queue.next_of(lane));
-            match (gone, settle) {
-                (Some(delivery), Settle::Dead { reason }) => {
-                    inner.bury(delivery, reason.clone(), now_ms, self.limits.dead);
-                }
-                (Some(delivery), _) => inner.leave(&delivery.notification_id, now_ms),
-                (None, _) => {}
-            }
+        Ok(self.lock().settle(channel, settled, self.limits.dead, now_ms))
+    }
+
+    fn first(&self, channel: &str, lane: &str) -> Result<Option<Head>, StoreError> {
+        Ok(self.lock().queues.get(channel).and_then(|queue| queue.next_of(lane)))
+    }
+
+    fn exchange(
+        &self,
+        channel: &str,
+        gone: &[Settled],
+        come: &[Delivery],
+        now_ms: i64,
+    ) -> Result<Committed, StoreError> {
+        let (mut inner, mut done) = (self.lock(), Committed::default());
+        inner.settle(channel, gone, self.limits.dead, now_ms);
+        for delivery in come {
+            inner.push(delivery, self.limits, &mut done);
         }
-        Ok(next)
+        drop(inner);
+        if done.queued > 0 {
+            self.changes.send_modify(|n| *n += 1);
+        }
+        Ok(done)
     }
 
     fn prune(&self, now_ms: i64) -> Result<u64, StoreError> {
@@ -219,6 +264,29 @@ impl Store for MemoryStore {
 
     fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
         Ok(self.lock().dead.iter().rev().take(limit).cloned().collect())
+    }
+
+    fn redo(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
+        let mut inner = self.lock();
+        let taken = inner.take_dead(which);
+        for letter in &taken {
+            // Its id is queued again, so it must not be forgotten as one that left.
+            let id = &letter.delivery.notification_id;
+            inner.gone.retain(|(_, gone)| gone != id);
+            inner.ids.insert(id.clone(), None);
+            let queue = inner.queues.entry(letter.delivery.channel.clone()).or_default();
+            queue.push(&letter.delivery);
+            queue.rows.values_mut().next_back().into_iter().for_each(|row| row.next_at_ms = REDONE);
+        }
+        drop(inner);
+        if !taken.is_empty() {
+            self.changes.send_modify(|n| *n += 1);
+        }
+        Ok(taken.len() as u64)
+    }
+
+    fn forget(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
+        Ok(self.lock().take_dead(which).len() as u64)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

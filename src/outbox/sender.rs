@@ -6,9 +6,12 @@
 //!
 //! Reads the wall clock it is given: delivery stands outside the deterministic part.
 
+mod digest;
+mod pace;
+mod relief;
 mod worker;
 
-use super::{RetryPolicy, Store};
+use super::{RetryPolicy, Store, Terms};
 use crate::delivery::{Clock, Sink};
 use futures_util::future::join_all;
 use std::{
@@ -19,7 +22,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use worker::Worker;
 
 /// How often forgotten ids are cleared away.
@@ -33,6 +36,8 @@ pub struct Channel {
     pub sink: Arc<dyn Sink>,
     /// When to try again.
     pub retry: RetryPolicy,
+    /// How fast, when not, and who stands in for it.
+    pub terms: Terms,
 }
 
 /// What is to be seen of a channel; counts from the start of the process.
@@ -48,10 +53,16 @@ pub struct ChannelCounters {
     pub in_flight: AtomicU64,
     /// The whole channel waits until then, ms since the Unix epoch; in the past: it does not.
     pub parked_until_ms: AtomicI64,
-    /// It is of no use until somebody mends it and starts the process again.
+    /// Messages that were too old, and of which one message told.
+    pub collapsed: AtomicU64,
+    /// Messages that went to the fallback.
+    pub handed_over: AtomicU64,
+    /// It is of no use until somebody mends it; it is tried once an hour.
     pub broken: AtomicBool,
     /// What the last failed attempt said.
     pub last_error: Mutex<Option<String>>,
+    /// Told by a person: whatever waits is to be tried at once, even by a broken channel.
+    pub wake: Notify,
 }
 
 /// Serves every channel of a store.

@@ -4,13 +4,20 @@
 //! reader with a cursor meets each delivery once. Nothing here loads more than a page.
 
 use super::StoreError;
-use crate::delivery::Delivery;
+use crate::{
+    alert::{AlertState, Severity},
+    delivery::Delivery,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 /// How long the id of a delivered or dead message is remembered: deriving it again within this
 /// time changes nothing. Chosen: as far back as the venue's REST goes.
 pub const HORIZON_MS: i64 = 7 * 24 * 3600 * 1000;
+
+/// When a message may be tried that a person queued again: at once. By this it is known, too, that
+/// neither its age nor quiet hours count.
+pub const REDONE: i64 = 1;
 
 /// What a plugin wants to outlive it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +82,12 @@ pub struct Head {
     pub attempt: u32,
     /// Not to be tried before, ms since the Unix epoch.
     pub next_at_ms: i64,
+    /// Event time of the message, ms since the Unix epoch.
+    pub at_ms: i64,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// Where its alert stands.
+    pub state: AlertState,
 }
 
 /// What became of a delivery that was tried.
@@ -146,6 +159,25 @@ pub trait Store: Send + Sync {
     /// When the store cannot be read.
     fn delivery(&self, channel: &str, seq: u64) -> Result<Option<Delivery>, StoreError>;
 
+    /// The oldest queued delivery of a lane.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn first(&self, channel: &str, lane: &str) -> Result<Option<Head>, StoreError>;
+
+    /// Settles deliveries of a channel and queues others in their place, all or nothing; forced to
+    /// disk. What comes is queued as [`Store::commit`] does it.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is changed then.
+    fn exchange(
+        &self,
+        channel: &str,
+        gone: &[Settled],
+        come: &[Delivery],
+        now_ms: i64,
+    ) -> Result<Committed, StoreError>;
+
     /// Settles deliveries of a channel, and yields for each the next of its lane where it left
     /// the queue. Not forced to disk: what a crash undoes is sent again under the same id.
     ///
@@ -187,6 +219,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// Queues dead letters anew that `which` means by id and channel, as if they had never been
+    /// tried; how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is changed then.
+    fn redo(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError>;
+
+    /// Forgets dead letters that `which` means by id and channel; how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is changed then.
+    fn forget(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError>;
 
     /// Changes with every commit that queues something.
     fn changes(&self) -> watch::Receiver<u64>;

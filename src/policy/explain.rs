@@ -9,7 +9,7 @@ use super::{
     state::{Instance, Who},
 };
 use crate::{
-    alert::{Severity, Subject},
+    alert::{Matcher, Severity, Subject},
     entry::Silence,
 };
 use serde::Serialize;
@@ -132,7 +132,22 @@ impl Policy {
     /// Everything that fires, in the order of beginning.
     #[must_use]
     pub fn firing(&self) -> Vec<Firing> {
-        let mut all: Vec<_> = self.memory.state.instances.values().filter_map(|i| self.fires(i)).collect();
+        self.firing_where(|_| true)
+    }
+
+    /// Of what fires, what is meant.
+    #[must_use]
+    pub fn firing_of(&self, alerts: &Matcher) -> Vec<Firing> {
+        self.firing_where(|instance| {
+            let rule = rule_of(instance, &self.book);
+            let severity = instance.open.as_ref().map_or(rule.severity, |open| open.severity);
+            alerts.matches(&subject_of(instance, &rule, severity))
+        })
+    }
+
+    fn firing_where(&self, is_meant: impl Fn(&Instance) -> bool) -> Vec<Firing> {
+        let instances = self.memory.state.instances.values().filter(|instance| is_meant(instance));
+        let mut all: Vec<_> = instances.filter_map(|instance| self.fires(instance)).collect();
         all.sort_by(|a, b| (a.since_ms, &a.episode_id).cmp(&(b.since_ms, &b.episode_id)));
         all
     }

@@ -99,8 +99,10 @@ pub(super) fn inhibition_faults(config: &Config, groups: &[Group]) -> Vec<Fault>
             let apart = home(own).zip(home(others)).is_some_and(|(a, b)| a != b);
             if apart {
                 let keys = ["alert", &at.to_string(), "inhibited_by", &n.to_string()];
-                let message = format!("`{inhibitor}` is about alerts of {others}, which runs apart from {own}");
-                let help = "plugins that feed one another run together: give one of them the other as its input";
+                let message =
+                    format!("`{inhibitor}` is about alerts of {others}, which runs apart from {own}");
+                let help =
+                    "plugins that feed one another run together: give one of them the other as its input";
                 faults.push(config.fault_at(&keys, message, Some(help.to_owned())));
             }
         }

@@ -156,7 +156,7 @@ impl Loop {
             })
             .collect();
         Self {
-            desk: w.inspector.open(w.pipeline.counts().map(|(name, _)| name)),
+            desk: w.inspector.open(w.pipeline.name(), w.pipeline.counts().map(|(name, _)| name)),
             reader: reader(&w),
             // A call may take its deadline, and a failed batch some of them.
             heart: w.status.heart(&format!("pipeline {name}"), Duration::from_secs(30)),
@@ -179,7 +179,7 @@ impl Loop {
         }
         while !self.w.control.abandon.load(Ordering::Acquire) {
             self.heart.beat();
-            self.desk.answer(&mut self.w.pipeline);
+            self.desk.answer(&mut self.w.pipeline, self.w.output.policy());
             let left = self.w.control.stop_at.load(Ordering::Acquire).saturating_sub(self.reader.position());
             if left == 0 {
                 break;
