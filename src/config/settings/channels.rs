@@ -1,6 +1,7 @@
 //! Where records and alerts can go, once nothing is open.
 
-use super::{Secret, Severity};
+use super::Secret;
+use crate::config::Severity;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 /// Name of the channel that exists without being written.
