@@ -22,6 +22,7 @@ mod intake;
 mod live;
 mod output;
 mod plan;
+mod policies;
 mod rehearsal;
 mod replay;
 mod sessions;

@@ -294,6 +294,8 @@ pub struct PluginStatus {
     pub restarts: Count,
     /// Linear memory of its instance, bytes.
     pub memory_bytes: Count,
+    /// What became of its alerts.
+    pub verdicts: Tally,
     faults: Tally,
     standing: Mutex<(PluginState, Option<Fault>)>,
 }
@@ -335,6 +337,7 @@ impl PluginStatus {
             forwarded: self.forwarded.get(),
             restarts: self.restarts.get(),
             memory_bytes: self.memory_bytes.get(),
+            verdicts: self.verdicts.get(),
             faults: self.faults.get(),
             last_fault,
         }
@@ -352,6 +355,11 @@ pub struct ChannelStatus {
     pub dead: Count,
     /// Deliveries that wait for their turn or their next attempt.
     pub queued: Count,
+    /// Deliveries that were too old, and of which one message told.
+    pub collapsed: Count,
+    /// Deliveries that went to the fallback.
+    pub handed_over: Count,
+    broken: AtomicBool,
     parked: Moment,
 }
 
@@ -361,6 +369,11 @@ impl ChannelStatus {
         self.parked.set(until_ms);
     }
 
+    /// Whether it is of no use until somebody mends it.
+    pub fn set_broken(&self, broken: bool) {
+        self.broken.store(broken, Relaxed);
+    }
+
     pub(super) fn snapshot(&self, name: &str) -> ChannelSnapshot {
         ChannelSnapshot {
             name: name.to_owned(),
@@ -368,6 +381,9 @@ impl ChannelStatus {
             retried: self.retried.get(),
             dead: self.dead.get(),
             queued: self.queued.get(),
+            collapsed: self.collapsed.get(),
+            handed_over: self.handed_over.get(),
+            broken: self.broken.load(Relaxed),
             parked_until_ms: self.parked.get(),
         }
     }
