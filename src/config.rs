@@ -19,9 +19,12 @@ mod feed;
 mod json;
 mod locate;
 mod names;
+mod notify;
 mod outside;
 mod plugins;
 pub mod reference;
+mod routing;
+mod rules;
 mod sections;
 mod settings;
 mod streams;
@@ -36,6 +39,7 @@ pub(crate) use self::text::duration as read_duration;
 pub use self::{
     fault::{Fault, Place, Refused},
     outside::{Outside, Process},
+    rules::*,
     settings::*,
     streams::Stream,
 };

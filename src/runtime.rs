@@ -10,6 +10,7 @@
 //!
 //! Keeps: [one-way] [fails-alone] [named-means-required] [time-enters-once]
 
+mod ask;
 mod ban;
 mod bundled;
 mod clockwork;
@@ -21,7 +22,7 @@ mod intake;
 mod live;
 mod output;
 mod plan;
-mod questions;
+mod policies;
 mod rehearsal;
 mod replay;
 mod sessions;
@@ -31,6 +32,7 @@ mod tests;
 mod warnings;
 mod worker;
 
+pub use ask::{AskError, Inspector};
 pub use ban::{BanBook, Noting};
 pub use bundled::{BUNDLED, SCHEMAS};
 pub use clockwork::run as tick;

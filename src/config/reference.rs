@@ -56,6 +56,8 @@ struct Key {
     example: &'static str,
     /// The key whose place it takes.
     instead_of: Option<&'static str>,
+    /// The key without which it means nothing.
+    beside: Option<&'static str>,
     meaning: &'static str,
 }
 
@@ -73,7 +75,7 @@ enum Absent {
 impl Key {
     /// A key that has to be written.
     const fn new(name: &'static str, kind: Type, example: &'static str, meaning: &'static str) -> Self {
-        Self { name, kind, absent: Absent::Fault, example, instead_of: None, meaning }
+        Self { name, kind, absent: Absent::Fault, example, instead_of: None, beside: None, meaning }
     }
 
     /// With this default, as TOML.
@@ -84,6 +86,11 @@ impl Key {
     /// With this meaning of its absence.
     const fn without(self, meaning: &'static str) -> Self {
         Self { absent: Absent::Means(meaning), ..self }
+    }
+
+    /// Written together with another key.
+    const fn beside(self, other: &'static str) -> Self {
+        Self { beside: Some(other), ..self }
     }
 
     /// Written in the place of another key.

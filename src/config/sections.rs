@@ -92,10 +92,13 @@ fn root<'a>(walk: &'a Walk<'a>, table: &'a DeTable<'a>) -> Config {
     let channels = channels::read(&root.sub("channels"));
     let names: Vec<&str> = channels.iter().map(|c| c.name.as_str()).collect();
     let markets = streams::named(&feed.markets, &feed.streams);
-    let known = Known { channels: &names, markets: &markets };
-    let rules = root.get("alert");
-    let (alerts, conditions) = alerts::read(root.sub("alerts"), rules.as_ref(), &known);
-    let plugins = plugins::read(&root.sub("plugins"), &known, &alerts, &conditions);
+    let written = root.sub("plugins");
+    let plugin_names: Vec<&str> = written.entries().into_iter().map(|(_, name, _)| name).collect();
+    let known = Known { channels: &names, markets: &markets, plugins: &plugin_names };
+    let lists = ["alert", "route", "silence"].map(|key| root.get(key));
+    let (alerts, conditions) =
+        alerts::read(root.sub("alerts"), lists.each_ref().map(Option::as_ref), &known, feed.backfill.enabled);
+    let plugins = plugins::read(&written, &known, &alerts, &conditions);
     root.finish();
     let (warnings, source) = (Vec::new(), walk.source.clone());
     Config { feed, tape, state, control, status, log, runtime, plugins, alerts, channels, warnings, source }

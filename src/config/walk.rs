@@ -283,7 +283,9 @@ impl<'a> Section<'a> {
 
     /// The value of `key`, if it is there.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Item<'a>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         #[cfg(test)]
         self.walk.asked.borrow_mut().insert(self.path_of(key));
         let value = self.table?.get(key)?;

@@ -11,11 +11,11 @@ pub use error::{ReloadError, StartError};
 pub use sinks::test as test_channel;
 
 use super::{
+    ask::Inspector,
     ban::BanBook,
     clockwork, fetch, heartbeat,
     output::Output,
     plan::{self, Group, Plan},
-    questions::Directory,
     sessions,
     spine::Spine,
     worker::{self, Control, Running, Worker},
@@ -75,6 +75,7 @@ pub struct Runtime {
     status: Status,
     spine: Arc<Spine>,
     bans: BanBook,
+    inspector: Inspector,
     /// Whether a rule asks for what the venue warns of.
     heeds_warnings: Arc<AtomicBool>,
     running: Vec<Running>,
@@ -89,7 +90,6 @@ pub struct Runtime {
     status_addr: Option<SocketAddr>,
     /// The control socket.
     control: Option<Task>,
-    directory: Arc<Directory>,
     channels: Arc<Channels>,
 }
 
@@ -133,7 +133,8 @@ impl Runtime {
         let listening = desk::listen(&config)?;
         let tape = Arc::new(Tape::open(tape_config(&config)).map_err(StartError::Tape)?);
         let store = open_store(&config)?;
-        let workers = prepare(&config, &plan.groups, &tape, &store, &status)?;
+        let inspector = Inspector::default();
+        let workers = prepare(&config, &plan.groups, &tape, &store, &status, &inspector)?;
 
         let channels = Arc::<Channels>::default();
         let sender = sinks::spawn(&config, &options, Arc::clone(&store), status.clone(), &channels);
@@ -160,6 +161,7 @@ impl Runtime {
             status,
             spine,
             bans,
+            inspector,
             running,
             digests: plan.digests(),
             clockwork,
@@ -168,10 +170,8 @@ impl Runtime {
             heartbeat,
             status_addr,
             control: None,
-            directory: Arc::default(),
             channels,
         };
-        runtime.list_pipelines();
         runtime.control = listening.map(|listening| desk::spawn(listening, runtime.desk()));
         runtime.spawn_feed(connector, rest, GapCause::Downtime);
         Ok(runtime)
@@ -182,21 +182,21 @@ impl Runtime {
             tape: Arc::clone(&self.tape),
             store: Arc::clone(&self.store),
             status: self.status.clone(),
-            directory: Arc::clone(&self.directory),
+            inspector: self.inspector.clone(),
             channels: Arc::clone(&self.channels),
         }
-    }
-
-    /// After pipelines were started: whoever has a question finds them.
-    fn list_pipelines(&self) {
-        let running = self.running.iter().map(|r| (r.name.clone(), Arc::clone(&r.control.questions)));
-        self.directory.set(running.collect());
     }
 
     /// Where health and metrics are served.
     #[must_use]
     pub fn status_addr(&self) -> Option<SocketAddr> {
         self.status_addr
+    }
+
+    /// Asks its plugins what they have in mind; good across reloads.
+    #[must_use]
+    pub fn inspector(&self) -> Inspector {
+        self.inspector.clone()
     }
 
     /// What it runs.
@@ -254,7 +254,6 @@ impl Runtime {
             Ok(running) => self.running = running,
             Err(error) => error!(%error, "no thread for a pipeline"),
         }
-        self.list_pipelines();
         self.swap_sender(&config).await;
         self.digests = plan.digests();
         let feed_changed = config.feed != self.config.feed;
@@ -269,6 +268,7 @@ impl Runtime {
         }
         self.heeds_warnings.store(heeds_warnings(&self.config), Ordering::Relaxed);
         let (plugins, channels) = (&self.config.plugins, &self.config.channels);
+        self.inspector.retain(|name| plugins.iter().any(|p| p.name == name));
         self.status.retain(|kind, name| match kind {
             "channel" => channels.iter().any(|c| c.name == name),
             _ => plugins.iter().any(|p| p.name == name),
@@ -351,7 +351,6 @@ impl Runtime {
             Ok(Err(error)) => error!(%error, "no thread for a pipeline"),
             Err(refused) => error!("a pipeline does not start again: {}", refused.render(false)),
         }
-        self.list_pipelines();
     }
 
     fn successors(
@@ -386,6 +385,7 @@ impl Runtime {
             store: Arc::clone(&self.store),
             status: self.status.clone(),
             control: Arc::default(),
+            inspector: self.inspector.clone(),
             kept: kept(&self.config),
             said: 0,
         }
@@ -506,6 +506,7 @@ fn prepare(
     tape: &Arc<Tape>,
     store: &Arc<dyn Store>,
     status: &Status,
+    inspector: &Inspector,
 ) -> Result<Vec<Worker>, StartError> {
     let (mut workers, mut errors) = (Vec::new(), Vec::new());
     for group in groups {
@@ -551,6 +552,7 @@ fn prepare(
                     store: Arc::clone(store),
                     status: status.clone(),
                     control: Arc::<Control>::default(),
+                    inspector: inspector.clone(),
                     kept: kept(config),
                     said,
                 });

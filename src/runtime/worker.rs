@@ -13,8 +13,8 @@
 //! Keeps: [fails-alone] [commit-is-atomic] [bounded]
 
 use super::{
+    ask::{Desk, Inspector},
     output::{Output, note_to},
-    questions::Questions,
 };
 use crate::{
     delivery::Delivery,
@@ -54,13 +54,11 @@ pub(super) struct Control {
     stop_at: AtomicU64,
     /// It stops now.
     abandon: AtomicBool,
-    /// What it is asked between two batches.
-    pub(super) questions: Arc<Questions>,
 }
 
 impl Default for Control {
     fn default() -> Self {
-        Self { stop_at: AtomicU64::new(u64::MAX), abandon: AtomicBool::new(false), questions: Arc::default() }
+        Self { stop_at: AtomicU64::new(u64::MAX), abandon: AtomicBool::new(false) }
     }
 }
 
@@ -97,6 +95,7 @@ pub(super) struct Worker {
     pub(super) status: Status,
     pub(super) control: Arc<Control>,
     /// Over which its plugins can be asked.
+    pub(super) inspector: Inspector,
     pub(super) kept: Kept,
     /// What came before this offset of the tape was said by an earlier process.
     pub(super) said: u64,
@@ -128,6 +127,7 @@ impl Worker {
 
 struct Loop {
     w: Worker,
+    desk: Desk,
     reader: Reader,
     heart: Arc<Heart>,
     seen: Arc<PipelineStatus>,
@@ -156,6 +156,7 @@ impl Loop {
             })
             .collect();
         Self {
+            desk: w.inspector.open(w.pipeline.name(), w.pipeline.counts().map(|(name, _)| name)),
             reader: reader(&w),
             // A call may take its deadline, and a failed batch some of them.
             heart: w.status.heart(&format!("pipeline {name}"), Duration::from_secs(30)),
@@ -178,7 +179,7 @@ impl Loop {
         }
         while !self.w.control.abandon.load(Ordering::Acquire) {
             self.heart.beat();
-            self.w.control.questions.answer(&mut self.w.pipeline, &mut self.w.output);
+            self.desk.answer(&mut self.w.pipeline, self.w.output.policy());
             let left = self.w.control.stop_at.load(Ordering::Acquire).saturating_sub(self.reader.position());
             if left == 0 {
                 break;
@@ -214,6 +215,7 @@ impl Loop {
                 }
                 self.learn();
                 self.w.pipeline.entry(offset, &entry, &mut self.emitted);
+                self.obey(offset, &entry);
             }
             Next::Trimmed { from, to } => self.missed(from, to, "retention overtook the pipeline"),
             Next::Damaged { from, to } => self.missed(from, to, "the tape is damaged"),
@@ -267,6 +269,14 @@ impl Loop {
         let _more = self.reader.wait(RETRY);
     }
 
+    /// An entry through the policy, behind what plugins said of it.
+    fn obey(&mut self, offset: u64, entry: &Entry) {
+        self.judge();
+        if self.w.output.entry(offset, entry, &mut self.deliveries) {
+            self.said();
+        }
+    }
+
     /// Emissions through the policy.
     fn judge(&mut self) {
         if self.emitted.is_empty() {
@@ -274,8 +284,15 @@ impl Loop {
         }
         self.w.output.take(&self.emitted, &mut self.deliveries, note_to(&self.w.status));
         self.emitted.clear();
+        self.said();
+    }
+
+    /// The policy has moved.
+    fn said(&mut self) {
         if self.w.pipeline.next_offset() <= self.w.said {
+            // An earlier process has said it.
             self.deliveries.clear();
+            self.w.output.take_verdicts();
             return;
         }
         // Even an alert that goes nowhere has moved the policy: it is committed with it.
@@ -354,8 +371,11 @@ impl Loop {
     }
 
     fn stop(mut self) -> Halted {
-        self.w.control.questions.close();
         self.judge();
+        if self.w.kept == Kept::Nothing {
+            self.w.output.flush(&mut self.deliveries);
+            self.said();
+        }
         self.commit(true);
         self.show();
         for (plugin, _) in &self.plugins {
@@ -393,6 +413,9 @@ impl Loop {
                     error!(plugin, offset, %fault, until_ms, "a plugin failed again and again; it rests")
                 }
             }
+        }
+        for ((plugin, verdict), count) in self.w.output.take_verdicts() {
+            self.w.status.plugin(&plugin).verdicts.add(verdict.as_str(), count);
         }
         for ((_, now), (plugin, before)) in self.w.pipeline.counts().zip(&mut self.plugins) {
             show_plugin(plugin, before, now, self.clock_ms);

@@ -148,6 +148,10 @@ fn main() {
         busy += took;
         most = most.max(took);
         alerts += out.finish(1000).1.len();
+        if batch == 10 {
+            let held = (HELD.load(Ordering::Relaxed) - before) as f64 / 1_048_576.0;
+            println!("{held:8.1} MiB held after {batch},000 trades");
+        }
     }
     let held = HELD.load(Ordering::Relaxed) - before;
     println!(

@@ -127,7 +127,10 @@ fn row(key: &Key, section: &Section) -> Row {
         key: if is_name(key.name) { key.name.to_owned() } else { quoted(key.name) },
         accepts: key.kind.shown(),
         example: Some(key.example).filter(|e| !e.is_empty()).map(str::to_owned),
-        meaning: key.meaning.to_owned(),
+        meaning: match key.beside {
+            Some(other) => format!("{} Only beside {other}.", key.meaning),
+            None => key.meaning.to_owned(),
+        },
         ..Row::default()
     };
     match (key.absent, key.instead_of) {

@@ -87,7 +87,7 @@ fn row(key: &str, said: &Value, required: bool, whole: &Value) -> Row {
     let shown = |name: &str| of(name).map(toml);
     Row {
         key: key.to_owned(),
-        accepts: accepts(said, form),
+        accepts: accepts(said, whole),
         default: shown("default"),
         without: None,
         required,
@@ -96,27 +96,48 @@ fn row(key: &str, said: &Value, required: bool, whole: &Value) -> Row {
     }
 }
 
-fn accepts(said: &Value, form: &Value) -> String {
-    for place in [said, form] {
-        if let Some(words) = place.get("enum").and_then(Value::as_array) {
-            let words: Vec<String> = words.iter().map(toml).collect();
-            return match words.split_last() {
-                Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-                _ => words.concat(),
-            };
-        }
-        if let Some(title) = place.get("title").and_then(Value::as_str) {
-            return title.to_owned();
-        }
+/// What a value may be, in words.
+fn accepts(said: &Value, whole: &Value) -> String {
+    let form = resolved(said, whole);
+    if let Some(words) = form.get("enum").and_then(Value::as_array) {
+        return any_of(words.iter().map(toml).collect());
     }
+    if let Some(title) = form.get("title").and_then(Value::as_str) {
+        return title.to_owned();
+    }
+    let list = form.get("items").map(|of| format!("a list of {}", bare(&accepts(of, whole))));
+    let choices = ["anyOf", "oneOf"].iter().find_map(|key| form.get(*key)?.as_array());
     match form.get("type").and_then(Value::as_str) {
         Some("boolean") => "true or false".to_owned(),
         Some("integer") => "a whole number".to_owned(),
         Some("number") => "a number".to_owned(),
-        Some("array") => "a list".to_owned(),
+        Some("array") => list.unwrap_or_else(|| "a list".to_owned()),
         Some("object") => "a table".to_owned(),
-        _ => "a text".to_owned(),
+        Some(_) => "a text".to_owned(),
+        None => {
+            let is_condition = |one: &Value| told_apart(resolved(one, whole), whole).is_some();
+            match choices {
+                Some(all) if all.len() > 2 && all.iter().all(is_condition) => {
+                    "a table with a kind".to_owned()
+                }
+                Some(all) => any_of(all.iter().map(|one| accepts(one, whole)).collect()),
+                None => "anything".to_owned(),
+            }
+        }
     }
+}
+
+fn any_of(mut words: Vec<String>) -> String {
+    words.dedup();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+/// Without its article, for use in a list.
+fn bare(said: &str) -> &str {
+    said.strip_prefix("a ").unwrap_or(said)
 }
 
 fn text(said: &Value, key: &str) -> String {

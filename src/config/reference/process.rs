@@ -2,7 +2,7 @@
 
 use super::{
     Key, Section,
-    types::{LISTEN, PATH, Type},
+    types::{LISTEN, PATH, Type, URL, VARIABLE},
 };
 
 const SECOND: u64 = 1000;
@@ -81,7 +81,27 @@ const STATUS: Section = Section::new(
         "\"127.0.0.1:9464\"",
         "Address to listen on. Loopback only, since the pages have no password.",
     )
-    .without("off")],
+    .without("off"),
+    Key::new(
+        "heartbeat_url",
+        URL,
+        "\"https://hc-ping.example/0b6e-41ce\"",
+        "An outside watch (a dead-man switch) that is asked for this page again and again, and raises the alarm when that stays away.",
+    )
+    .without("off"),
+    Key::new("heartbeat_url_env", VARIABLE, "\"HOOK_URL\"", "The variable that holds it.").instead_of("heartbeat_url"),
+    Key::new("heartbeat_interval", Type::Duration(SECOND, HOUR), "\"5m\"", "Between two such requests.")
+        .or("\"1m\"")
+        .beside("heartbeat_url"),
+    Key::new(
+        "heartbeat_allow_private",
+        Type::Bool,
+        "true",
+        "Whether the watch may be at an address that is not on the public internet.",
+    )
+    .or("false")
+    .beside("heartbeat_url"),
+    ],
 );
 
 const LOG: Section = Section::new(

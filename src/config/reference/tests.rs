@@ -68,6 +68,8 @@ fn opened(section: &Section, leave_out: &[&str]) -> String {
 /// A file in which `key` has this value, and everything else that it needs.
 fn with(section: &Section, key: &Key, value: Option<&str>) -> String {
     let mut text = opened(section, &[key.name, key.instead_of.unwrap_or_default()]);
+    let beside = section.keys.iter().find(|other| Some(other.name) == key.beside);
+    text.extend(beside.map(|other| format!("{} = {}\n", written(other.name), other.example)));
     if let Some(value) = value {
         writeln!(text, "{} = {value}", written(key.name)).unwrap();
     }

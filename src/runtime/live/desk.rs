@@ -17,7 +17,7 @@ use crate::{
     entry::{Control, Entry, Silence},
     feed::{SystemClock, WallClock},
     outbox::{ChannelCounters, Store},
-    runtime::questions::Directory,
+    runtime::ask::Inspector,
     status::Status,
     tape::Tape,
 };
@@ -66,7 +66,7 @@ pub(super) struct Desk {
     pub(super) tape: Arc<Tape>,
     pub(super) store: Arc<dyn Store>,
     pub(super) status: Status,
-    pub(super) directory: Arc<Directory>,
+    pub(super) inspector: Inspector,
     pub(super) channels: Arc<Channels>,
 }
 

@@ -31,13 +31,14 @@ pub(crate) struct General {
     pub(crate) instances: Vec<Instance>,
     /// By signal: what it is at this moment.
     values: Vec<Option<Reading>>,
-    /// The same of a trade that may not have to be looked at.
-    fresh: Vec<Option<Reading>>,
+    /// The same, near enough to be compared with [`General::calm`]; no number where it is unknown.
+    nears: Vec<f64>,
     /// By edge: what happened at this moment.
     happened: Vec<Vec<Happening>>,
     /// The rules that told of an event or began to fire at this moment.
     fired: Vec<u32>,
-    /// By signal: the values between which no rule changes, as long as there is one.
+    /// By signal: the values between which no rule changes; no numbers where all know that it is
+    /// unknown.
     calm: Vec<(f64, f64)>,
     /// When a timer is due, whatever the values are.
     timer: i64,
@@ -63,6 +64,15 @@ pub(crate) struct Instance {
     joint: Vec<usize>,
     /// How many rules must have been looked at before.
     depth: usize,
+    /// The signals that it looks at, and between which values of them nothing changes.
+    quiet: Vec<(usize, (f64, f64))>,
+    /// The edges that it looks at.
+    edges: Vec<usize>,
+    /// Whether it counts the events of another rule.
+    counts: bool,
+    /// Whether it must be looked at in any case, and when its timer is due.
+    restless: bool,
+    timer: i64,
 }
 
 /// What makes a moment.
@@ -115,12 +125,29 @@ impl General {
             Condition::Level { what: Measured::MarketEvent(_), .. } => self.facts.push("market.".to_owned()),
             _ => {}
         });
-        self.counts_rules |= !condition.counted_rules().is_empty();
+        let counts = !condition.counted_rules().is_empty();
+        self.counts_rules |= counts;
+        let mut edges = Vec::new();
+        root.edges(&mut edges);
         let depth = crate::condition::depth(needs.rules, condition, 0);
         self.restless = true;
         let level = Level::new(index, timing);
         let place = self.instances.partition_point(|instance| instance.depth <= depth);
-        self.instances.insert(place, Instance { level, root, told: 0, joint, depth });
+        self.instances.insert(
+            place,
+            Instance {
+                level,
+                root,
+                told: 0,
+                joint,
+                depth,
+                quiet: Vec::new(),
+                edges,
+                counts,
+                restless: true,
+                timer: NEVER,
+            },
+        );
     }
 
     /// Whether a fact of this name may change something.
@@ -163,7 +190,7 @@ impl General {
         }
         self.signals.push((id, what.build(needs)));
         self.values.push(None);
-        self.fresh.push(None);
+        self.nears.push(f64::NAN);
         self.calm.push((f64::INFINITY, f64::NEG_INFINITY));
         self.restless = true;
         self.signals.len() - 1
@@ -187,30 +214,27 @@ impl General {
         for ((_, edge), happened) in self.edges.iter_mut().zip(&mut self.happened) {
             edge.trade(fill, view, happened);
         }
-        for ((_, signal), value) in self.signals.iter().zip(&mut self.fresh) {
+        self.look(Cause::Trade, view, scene);
+    }
+
+    /// What every signal is at this moment.
+    #[inline]
+    fn value(&mut self, view: &View<'_>) {
+        let slots = self.values.iter_mut().zip(&mut self.nears);
+        for ((_, signal), (value, near)) in self.signals.iter().zip(slots) {
             *value = signal.value(view);
-        }
-        if self.restless || view.now_ms >= self.timer || scene.has_begun() || !self.is_calm() {
-            self.look(Cause::Trade, view, scene);
-            self.happened.iter_mut().for_each(Vec::clear);
+            *near = value.as_ref().map_or(f64::NAN, Reading::near);
         }
     }
 
     /// Whether nothing happened and every value is where it changes nothing.
-    fn is_calm(&self) -> bool {
-        let still =
-            |((fresh, value), (low, high)): ((&Option<Reading>, &Option<Reading>), &(f64, f64))| match (
-                fresh, value,
-            ) {
-                (Some(fresh), Some(_)) => {
-                    let near = fresh.near();
-                    near > *low && near < *high
-                }
-                (None, None) => true,
-                _ => false,
-            };
-        self.happened.iter().all(Vec::is_empty)
-            && self.fresh.iter().zip(&self.values).zip(&self.calm).all(still)
+    #[inline]
+    fn is_calm(&self, now_ms: i64, scene: &Scene<'_>) -> bool {
+        !self.restless
+            && now_ms < self.timer
+            && !(self.counts_rules && scene.has_begun())
+            && self.happened.iter().all(Vec::is_empty)
+            && self.nears.iter().zip(&self.calm).all(|(near, calm)| is_still(*near, *calm))
     }
 
     /// A late trade.
@@ -235,20 +259,20 @@ impl General {
         self.look(Cause::Clock, view, scene);
     }
 
-    /// Looks at every rule.
+    /// Looks at every rule that something may have changed for.
     fn look(&mut self, cause: Cause, view: &View<'_>, scene: &mut Scene<'_>) {
-        for ((_, signal), value) in self.signals.iter().zip(&mut self.values) {
-            *value = signal.value(view);
+        self.value(view);
+        // Legs have clocks of their own, which only their rules know.
+        if self.legs.is_empty() && self.is_calm(view.now_ms, scene) {
+            return;
         }
-        #[cfg(test)]
-        self.fresh.clone_from(&self.values);
-        (self.timer, self.restless, self.roused) = (NEVER, false, false);
-        self.calm.fill((f64::NEG_INFINITY, f64::INFINITY));
+        self.roused = false;
         self.fired.clear();
         if self.counts_rules {
             scene.begun(&mut self.fired);
         }
-        let Self { signals, instances, values, happened, fired, calm, timer, restless, .. } = self;
+        let all = std::mem::take(&mut self.restless);
+        let Self { signals, instances, values, nears, happened, fired, .. } = self;
         let market_ms = scene.now_ms;
         for instance in instances {
             let index = instance.level.rule;
@@ -257,14 +281,34 @@ impl General {
             let clock = |place: &usize| signals.get(*place).map(|(_, signal)| signal.clock(view));
             let now_ms = instance.joint.iter().filter_map(clock).fold(view.now_ms, i64::max);
             let moment = Moment { values, happened, fired, now_ms, cause };
+            if !all && !instance.stirs(nears, &moment) {
+                continue;
+            }
             scene.now_ms = now_ms;
             if instance.look(condition, signals, &moment, view, scene) {
                 fired.push(index);
             }
-            *restless |= !instance.root.calm(condition, values, calm) | instance.level.counting();
-            *timer = instance.level.deadline().min(instance.root.due(condition, now_ms)).min(*timer);
+            instance.settle(condition, values, now_ms);
         }
         scene.now_ms = market_ms;
+        self.happened.iter_mut().for_each(Vec::clear);
+        self.sum_up();
+    }
+
+    /// Finds what is calm for all rules.
+    fn sum_up(&mut self) {
+        self.timer = NEVER;
+        self.calm.fill((f64::NEG_INFINITY, f64::INFINITY));
+        for Instance { quiet, restless, timer, .. } in &self.instances {
+            self.restless |= *restless;
+            self.timer = self.timer.min(*timer);
+            for (signal, (low, high)) in quiet {
+                if let Some(calm) = self.calm.get_mut(*signal) {
+                    // What is unknown for one is unknown for all, and has no bounds.
+                    *calm = if low.is_nan() { (*low, *high) } else { (calm.0.max(*low), calm.1.min(*high)) };
+                }
+            }
+        }
     }
 
     /// The first clock at which something changes without a trade.
@@ -289,7 +333,9 @@ impl General {
         (self.restless, self.roused) = (true, true);
         self.signals.iter_mut().for_each(|(_, signal)| signal.gap(from_ms, to_ms));
         self.edges.iter_mut().for_each(|(_, edge)| edge.gap(from_ms, to_ms));
-        self.instances.iter_mut().for_each(|instance| instance.level.freeze(from_ms, to_ms));
+        for instance in &mut self.instances {
+            instance.level.freeze(from_ms, to_ms);
+        }
     }
 
     /// The states of the signals and edges that have one, by what they are.
@@ -316,7 +362,32 @@ impl General {
     }
 }
 
+/// Whether a value is where it changes nothing; what was unknown and is, does not.
+#[inline]
+fn is_still(near: f64, (low, high): (f64, f64)) -> bool {
+    (near > low && near < high) || (near.is_nan() && low.is_nan())
+}
+
 impl Instance {
+    /// Whether something may change at this moment.
+    fn stirs(&self, nears: &[f64], moment: &Moment<'_>) -> bool {
+        let near = |signal: &usize| nears.get(*signal).copied().unwrap_or(f64::NAN);
+        let happened = |edge: &usize| moment.happened.get(*edge).is_some_and(|happened| !happened.is_empty());
+        self.restless
+            || moment.now_ms >= self.timer
+            || (self.counts && !moment.fired.is_empty())
+            || self.edges.iter().any(happened)
+            || self.quiet.iter().any(|(signal, quiet)| !is_still(near(signal), *quiet))
+    }
+
+    /// Finds out what changes nothing from here on.
+    fn settle(&mut self, condition: &Condition, values: &[Option<Reading>], now_ms: i64) {
+        self.quiet.clear();
+        let calm = self.root.calm(condition, values, &mut self.quiet);
+        self.restless = !calm || self.level.counting();
+        self.timer = self.level.deadline().min(self.root.due(condition, now_ms));
+    }
+
     /// Looks at the rule at this moment; whether it told of an event or began to fire.
     fn look(
         &mut self,
@@ -358,6 +429,6 @@ impl Instance {
 impl General {
     /// What the signals said last, be it that rules were looked at for it or not.
     pub(crate) fn readings(&self) -> &[Option<Reading>] {
-        &self.fresh
+        &self.values
     }
 }

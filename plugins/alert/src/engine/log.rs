@@ -23,8 +23,8 @@ use tradehook_decimal::Decimal;
 /// Slots kept per market; with more, the oldest is given up and windows that held it are unknown
 /// until they are whole again. 12 MB of single trades; chosen, not measured.
 const MAX_SLOTS: usize = 1 << 18;
-/// Slots between two times that everything no longer needed is forgotten.
-const TIDY: u64 = 1024;
+/// Slots from which on everything no longer needed is forgotten.
+const TIDY: usize = 64;
 
 /// Slots in order of time, and the windows over them.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(crate) struct Log<S> {
     pub(super) untold: Option<u64>,
     /// The newest slot's last price at scale 8.
     newest: Option<i64>,
+    /// With so many slots it is time to forget: twice those that were needed the last time.
+    full: usize,
     /// Prices at scale 8 between which no window changes, and until when.
     low: i64,
     high: i64,
@@ -81,6 +83,7 @@ impl<S> Default for Log<S> {
             extremes: Extremes::default(),
             untold: None,
             newest: None,
+            full: TIDY,
             stirred: false,
             reached: true,
             low: i64::MAX,
@@ -182,7 +185,7 @@ impl<S: Slot> Log<S> {
             self.untold = Some(number);
             reached = true;
         }
-        if !merged && number.is_multiple_of(TIDY) || self.slots.len() > MAX_SLOTS {
+        if !merged && self.slots.len() >= self.full {
             self.tidy(fill.at_ms);
         }
         reached
@@ -243,6 +246,11 @@ impl<S: Slot> Log<S> {
                 window.cursor = window.cursor.max(self.base);
             }
             self.rouse();
+        }
+        self.full = (self.slots.len() * 2).clamp(TIDY, MAX_SLOTS + 1);
+        if self.slots.capacity() > 2 * self.full {
+            self.slots.shrink_to(self.full);
+            self.tallies.iter_mut().for_each(|tally| tally.shrink(self.full));
         }
         self.extremes.forget_before(self.base);
         let mut moved = false;

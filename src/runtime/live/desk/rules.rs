@@ -4,7 +4,7 @@ use super::Desk;
 use crate::{
     alert::Matcher,
     control::{Answer, Refusal},
-    pipeline::InspectError,
+    runtime::ask::AskError,
 };
 use serde_json::Value;
 
@@ -26,23 +26,10 @@ impl Desk {
     }
     /// Of the plugin of this name, wherever it runs.
     pub(super) async fn inspect(&self, plugin: String, query: String) -> Answer {
-        let name = plugin.clone();
-        let answers = self.directory.ask(move |pipeline, _| pipeline.inspect(&name, &query)).await;
-        let mut why = InspectError::Unknown;
-        for answer in answers.map_err(|name| busy_with(&name))? {
-            match answer {
-                Ok(text) => return Ok(vec![serde_json::from_str(&text).unwrap_or(Value::String(text))]),
-                Err(InspectError::Unknown) => {}
-                Err(error) => why = error,
-            }
+        match self.inspector.inspect(&plugin, &query).await {
+            Ok(text) => Ok(vec![serde_json::from_str(&text).unwrap_or(Value::String(text))]),
+            Err(AskError::Plugin(why)) => Err(Refusal::NoSuch(format!("plugin `{plugin}`: {why}"))),
+            Err(why) => Err(Refusal::Unavailable(format!("plugin `{plugin}`: {why}"))),
         }
-        Err(Refusal::NoSuch(format!("plugin `{plugin}`: {why}")))
     }
-}
-
-/// A pipeline that does not answer.
-pub(super) fn busy_with(name: &str) -> Refusal {
-    Refusal::Unavailable(format!(
-        "pipeline `{name}` does not answer; it may be busy with a batch, or at its end"
-    ))
 }

@@ -172,21 +172,19 @@ impl Node {
         }
     }
 
-    /// Narrows, by signal, the values between which no part changes; false if some part
-    /// waits for the next trade whatever the values are.
+    /// Notes, by signal, the values between which no part changes; false if some part waits for the
+    /// next trade whatever the values are.
     pub(crate) fn calm(
         &self,
         condition: &Condition,
         values: &[Option<Reading>],
-        calm: &mut [(f64, f64)],
+        calm: &mut Vec<(usize, (f64, f64))>,
     ) -> bool {
         match (condition, self) {
             (Condition::Level { bounds, .. }, Self::Level { signal, standing }) => {
                 let value = values.get(*signal).copied().flatten();
-                if let (Some(value), Some(slot)) = (value, calm.get_mut(*signal)) {
-                    let quiet = bounds.quiet(*standing, value.near());
-                    *slot = (slot.0.max(quiet.0), slot.1.min(quiet.1));
-                }
+                let quiet = value.map(|value| bounds.quiet(*standing, value.near()));
+                calm.push((*signal, quiet.unwrap_or((f64::NAN, f64::NAN))));
                 true
             }
             (Condition::All { of, .. } | Condition::Any(of), Self::Parts(nodes)) => {
@@ -204,6 +202,18 @@ impl Node {
                 Counted::Rule(_) => true,
             },
             _ => true,
+        }
+    }
+
+    /// The edges that it looks at.
+    pub(crate) fn edges(&self, into: &mut Vec<usize>) {
+        match self {
+            Self::Level { .. } => {}
+            Self::Instant { edge, .. } => into.push(*edge),
+            Self::Parts(parts) | Self::Sequence { parts, .. } => {
+                parts.iter().for_each(|part| part.edges(into));
+            }
+            Self::Frequency { part, .. } => part.iter().for_each(|part| part.edges(into)),
         }
     }
 
