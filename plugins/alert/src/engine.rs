@@ -28,7 +28,7 @@ mod world;
 
 pub(crate) use band::Band;
 pub(crate) use slot::RAW_WINDOW_MS;
-pub(crate) use view::{Needs, Span, Sum, Total, View};
+pub(crate) use view::{Needs, Span, Total, View};
 pub(crate) use world::{Fact, Told, World};
 
 use crate::rule::{Config, Rule};
