@@ -268,11 +268,7 @@ impl Venue {
     /// seconds by seconds.
     #[must_use]
     pub fn candles(&self, code: &str, unit_ms: i64) -> Vec<Candle> {
-        let newest_first = self
-            .server
-            .hub
-            .with_market(|market| Some(market.candles(code)?.before(unit_ms, i64::MAX, usize::MAX)));
-        newest_first.unwrap_or_default().into_iter().rev().collect()
+        self.server.hub.with_market(|market| market.drawn(code, unit_ms))
     }
 
     /// Sets a fault from now on, or once.

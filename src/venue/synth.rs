@@ -357,6 +357,13 @@ impl Synth {
         market.into_iter().flat_map(|market| &market.shelf)
     }
 
+    /// The candles of `unit_ms` of a market, oldest first, as [`super::Venue::candles`].
+    #[must_use]
+    pub fn drawn(&self, code: &str, unit_ms: i64) -> Vec<Candle> {
+        let newest_first = self.candles(code).map(|candles| candles.before(unit_ms, i64::MAX, usize::MAX));
+        newest_first.unwrap_or_default().into_iter().rev().collect()
+    }
+
     /// What a market's trades come to by seconds and minutes.
     pub(super) fn candles(&self, code: &str) -> Option<&Candles> {
         Some(&self.market(code)?.candles)

@@ -1,12 +1,12 @@
-//! One bar: what the trades of one stretch of time come to.
+//! One bar: what the trades of one stretch come to.
 //!
-//! Open is the trade of the least time and, within a millisecond, the first processed; close that
-//! of the greatest time and the last processed. So a late trade may become the open, and the order
-//! of arrival decides only where the venue's clock does not.
+//! Open is the trade of the least time and, within a millisecond, of the least sequential id; close
+//! that of the greatest. So a late trade may become the open, and the order of arrival decides
+//! nothing: within a millisecond the venue counts its ids up, in the order of its own candles.
 
 use crate::{
-    config::BarSpec,
-    sum::{Fill, Flow, parts},
+    config::Face,
+    sum::{Fill, Flow, Sum, parts},
 };
 use serde::{Deserialize, Serialize};
 use tradehook_decimal::{Decimal, Wide};
@@ -16,6 +16,8 @@ use tradehook_sdk::{Record, Value};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bar {
     pub(crate) start: i64,
+    /// The first moment behind it; of a bar without a time of its own that of its last trade.
+    pub(crate) end: i64,
     pub(crate) rev: u32,
     /// A late trade changed it after its final.
     pub(crate) amended: bool,
@@ -33,8 +35,8 @@ pub(crate) struct Bar {
     buys: Flow,
     first_sid: u64,
     last_sid: u64,
-    first_ts: i64,
-    last_ts: i64,
+    pub(crate) first_ts: i64,
+    pub(crate) last_ts: i64,
 }
 
 /// What a bar says of its trustworthiness, known only to whoever emits it.
@@ -42,13 +44,27 @@ pub(crate) struct Bar {
 pub(crate) struct Marks {
     pub(crate) partial: bool,
     pub(crate) incomplete: bool,
+    /// It has no prices, as nothing was paid in it.
+    pub(crate) unpriced: bool,
+    /// Of bars that trades end: what else is said.
+    pub(crate) threshold: Option<Threshold>,
+}
+
+/// What is said of a bar that trades end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Threshold {
+    /// The clock ended it.
+    pub(crate) aged: bool,
+    /// Buys less sells, where these count against one another.
+    pub(crate) theta: Option<Sum>,
 }
 
 impl Bar {
     /// A bar without trades; its prices are the last that was paid.
-    pub(crate) fn empty(start: i64, price: Decimal) -> Self {
+    pub(crate) fn empty(start: i64, end: i64, price: Decimal) -> Self {
         Self {
             start,
+            end,
             rev: 0,
             amended: false,
             dirty: false,
@@ -79,7 +95,8 @@ impl Bar {
         }
         let first = self.is_empty();
         self.total = total;
-        if first || fill.ts < self.first_ts {
+        let place = (fill.ts, fill.sid);
+        if first || place < (self.first_ts, self.first_sid) {
             (self.open, self.first_ts, self.first_sid) = (fill.price, fill.ts, fill.sid);
         }
         if first {
@@ -92,26 +109,27 @@ impl Bar {
                 self.low = fill.price;
             }
         }
-        if first || fill.ts >= self.last_ts {
+        if first || place >= (self.last_ts, self.last_sid) {
             (self.close, self.last_ts, self.last_sid) = (fill.price, fill.ts, fill.sid);
         }
         Some(())
     }
 
     /// The record of it, fields in their documented order.
-    pub(crate) fn record(&self, topic: &str, market: &str, spec: &BarSpec, marks: Marks) -> Record {
+    pub(crate) fn record(&self, topic: &str, market: &str, face: &Face, marks: Marks) -> Record {
         let (total, buys) = (&self.total, &self.buys);
         let traded = |value: Value| if self.is_empty() { Value::Null } else { value };
-        let record = Record::new(topic)
+        let price = |price: Decimal| if marks.unpriced { Value::Null } else { price.into() };
+        let mut record = Record::new(topic)
             .with("market", market)
-            .with("kind", "time")
-            .with("size", spec.size_text.as_str())
+            .with("kind", face.kind)
+            .with("size", face.size.as_str())
             .with("start_ms", self.start)
-            .with("end_ms", self.start + spec.size)
-            .with("open", self.open)
-            .with("high", self.high)
-            .with("low", self.low)
-            .with("close", self.close)
+            .with("end_ms", self.end)
+            .with("open", price(self.open))
+            .with("high", price(self.high))
+            .with("low", price(self.low))
+            .with("close", price(self.close))
             .with("volume", total.volume.wide())
             .with("notional", total.notional.wide())
             .with("buy_volume", buys.volume.wide())
@@ -128,7 +146,13 @@ impl Bar {
             .with("incomplete", marks.incomplete)
             .with("empty", self.is_empty())
             .with("late_amended", self.amended);
-        match &spec.id {
+        if let Some(Threshold { aged, theta }) = marks.threshold {
+            record = record.with("aged", aged);
+            if let Some(theta) = theta {
+                record = record.with("theta", theta.wide());
+            }
+        }
+        match &face.id {
             Some(id) => record.with("id", id.as_str()),
             None => record,
         }

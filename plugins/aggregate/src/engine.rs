@@ -4,14 +4,16 @@
 //! tick less the idle lag. So a busy market ages no other, and the same log gives the same bars,
 //! whatever batches it came in.
 //!
-//! Owns what belongs to a market, and the snapshot. Bars live in `series`, averages in `vwap`.
+//! Owns what belongs to a market, and the snapshot. Time bars live in `series`, bars that trades end
+//! in `threshold`, figures in `figure`.
 
 use crate::{
-    config::Config,
+    config::{BarSpec, Config, Shape},
+    figure::Figure,
     gaps::Gaps,
     series::{Moment, Series},
     sum::{Fill, is_time},
-    vwap::Rolling,
+    threshold::Tally,
 };
 use serde::{Deserialize, Serialize};
 use tradehook_sdk::{Gap, Out, Tick, Trade};
@@ -23,7 +25,16 @@ pub struct Engine {
     /// By the host's number.
     markets: Vec<Option<Market>>,
     gaps: Gaps,
+    /// The first tick: a market that is silent from then on has no trades.
+    since: Option<i64>,
     invalid: u64,
+}
+
+/// The bars of one specification in one market.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Bars {
+    Time(Series),
+    Threshold(Tally),
 }
 
 /// What happened to the trades that are in no aggregate.
@@ -43,8 +54,8 @@ struct Market {
     now: i64,
     gaps: Gaps,
     /// With the index of the specification.
-    bars: Vec<(usize, Series)>,
-    vwaps: Vec<(usize, Rolling)>,
+    bars: Vec<(usize, Bars)>,
+    figures: Vec<(usize, Figure)>,
 }
 
 /// A snapshot: states go by the definition they were built under, so that a changed configuration
@@ -52,6 +63,7 @@ struct Market {
 #[derive(Serialize, Deserialize)]
 struct Saved {
     gaps: Gaps,
+    since: Option<i64>,
     invalid: u64,
     markets: Vec<Option<SavedMarket>>,
 }
@@ -61,15 +73,15 @@ struct SavedMarket {
     code: String,
     now: i64,
     gaps: Gaps,
-    bars: Vec<(String, Series)>,
-    vwaps: Vec<(String, Rolling)>,
+    bars: Vec<(String, Bars)>,
+    figures: Vec<(String, Figure)>,
 }
 
 impl Engine {
     /// Knows no market yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, markets: Vec::new(), gaps: Gaps::default(), invalid: 0 }
+        Self { config, markets: Vec::new(), gaps: Gaps::default(), since: None, invalid: 0 }
     }
 
     /// One trade.
@@ -78,46 +90,51 @@ impl Engine {
             self.invalid += 1;
             return;
         };
-        let Self { config, markets, gaps, .. } = self;
+        let Self { config, markets, gaps, since, .. } = self;
         let index = trade.market_id as usize;
         if index >= markets.len() {
             markets.resize_with(index + 1, || None);
         }
         let Some(slot) = markets.get_mut(index) else { return };
-        let market = slot.get_or_insert_with(|| Market::new(trade.market, config));
+        let market = slot.get_or_insert_with(|| Market::new(trade.market, config, *since));
         market.now = market.now.max(fill.ts);
-        let Market { code, now, gaps: own, bars, vwaps } = market;
+        let Market { code, now, gaps: own, bars, figures } = market;
         let at = Moment { market: code, now: *now, lateness: config.lateness, gaps: [gaps, own] };
-        for (spec, series) in bars {
-            if let Some(spec) = config.bars.get(*spec) {
-                series.trade(spec, &fill, &at, out);
+        for (spec, bars) in bars {
+            match (bars, config.bars.get(*spec).map(|spec| &spec.shape)) {
+                (Bars::Time(series), Some(Shape::Time(spec))) => series.trade(spec, &fill, &at, out),
+                (Bars::Threshold(tally), Some(Shape::Threshold(spec))) => tally.trade(spec, &fill, &at, out),
+                _ => {}
             }
         }
-        for (spec, rolling) in vwaps {
-            if let Some(spec) = config.vwaps.get(*spec) {
-                rolling.trade(spec, &fill, &at, out);
+        for (spec, figure) in figures {
+            if let Some(spec) = config.figures.get(*spec) {
+                figure.trade(spec, &fill, &at, out);
             }
         }
     }
 
     /// The clock, for every market that was seen.
     pub fn tick(&mut self, tick: &Tick, out: &mut Out) {
-        let Self { config, markets, gaps, .. } = self;
         if !is_time(tick.at_ms) {
             return;
         }
+        let Self { config, markets, gaps, since, .. } = self;
+        since.get_or_insert(tick.at_ms);
         for market in markets.iter_mut().flatten() {
-            let Market { code, now, gaps: own, bars, vwaps } = market;
+            let Market { code, now, gaps: own, bars, figures } = market;
             *now = (*now).max(tick.at_ms - config.idle_lag);
             let at = Moment { market: code, now: *now, lateness: config.lateness, gaps: [gaps, own] };
-            for (spec, series) in bars {
-                if let Some(spec) = config.bars.get(*spec) {
-                    series.clock(spec, &at, out);
+            for (spec, bars) in bars {
+                match (bars, config.bars.get(*spec).map(|spec| &spec.shape)) {
+                    (Bars::Time(series), Some(Shape::Time(spec))) => series.clock(spec, &at, out),
+                    (Bars::Threshold(tally), Some(Shape::Threshold(spec))) => tally.clock(spec, &at, out),
+                    _ => {}
                 }
             }
-            for (spec, rolling) in vwaps {
-                if let Some(spec) = config.vwaps.get(*spec) {
-                    rolling.clock(spec, &at, out);
+            for (spec, figure) in figures {
+                if let Some(spec) = config.figures.get(*spec) {
+                    figure.clock(spec, &at, out);
                 }
             }
         }
@@ -143,8 +160,10 @@ impl Engine {
                 note(&mut market.gaps);
             }
             if gap.filled && (named || gap.market_ids.is_empty()) {
-                for (_, series) in &mut market.bars {
-                    series.recovered(gap.from_ms, gap.to_ms);
+                for (_, bars) in &mut market.bars {
+                    if let Bars::Time(series) = bars {
+                        series.recovered(gap.from_ms, gap.to_ms);
+                    }
                 }
             }
         }
@@ -155,8 +174,11 @@ impl Engine {
     pub fn counters(&self) -> Counters {
         let mut sum = Counters { invalid: self.invalid, ..Counters::default() };
         for market in self.markets.iter().flatten() {
-            let bars = market.bars.iter().map(|(_, series)| series.left_out());
-            for (late, inexact) in bars.chain(market.vwaps.iter().map(|(_, rolling)| rolling.left_out())) {
+            let bars = market.bars.iter().map(|(_, bars)| match bars {
+                Bars::Time(series) => series.left_out(),
+                Bars::Threshold(tally) => tally.left_out(),
+            });
+            for (late, inexact) in bars.chain(market.figures.iter().map(|(_, figure)| figure.left_out())) {
                 sum.late_dropped += late;
                 sum.inexact += inexact;
             }
@@ -167,21 +189,22 @@ impl Engine {
     /// Everything it remembers.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
-        let Self { config, markets, gaps, invalid } = self;
-        let bar =
-            |(spec, state): &(usize, Series)| Some((config.bars.get(*spec)?.definition(), state.clone()));
-        let vwap =
-            |(spec, state): &(usize, Rolling)| Some((config.vwaps.get(*spec)?.definition(), state.clone()));
+        let Self { config, markets, gaps, since, invalid } = self;
+        let bars =
+            |(spec, state): &(usize, Bars)| Some((config.bars.get(*spec)?.definition(), state.clone()));
+        let figure =
+            |(spec, state): &(usize, Figure)| Some((config.figures.get(*spec)?.definition(), state.clone()));
         let market = |market: &Market| SavedMarket {
             code: market.code.clone(),
             now: market.now,
             gaps: market.gaps.clone(),
-            bars: market.bars.iter().filter_map(bar).collect(),
-            vwaps: market.vwaps.iter().filter_map(vwap).collect(),
+            bars: market.bars.iter().filter_map(bars).collect(),
+            figures: market.figures.iter().filter_map(figure).collect(),
         };
         let markets = markets.iter().map(|slot| slot.as_ref().map(market)).collect();
         // Writing plain values into memory has no way to fail.
-        postcard::to_allocvec(&Saved { gaps: gaps.clone(), invalid: *invalid, markets }).unwrap_or_default()
+        let saved = Saved { gaps: gaps.clone(), since: *since, invalid: *invalid, markets };
+        postcard::to_allocvec(&saved).unwrap_or_default()
     }
 
     /// Goes on from what [`Engine::save`] wrote.
@@ -191,6 +214,7 @@ impl Engine {
     pub fn load(&mut self, state: &[u8]) -> Result<(), String> {
         let saved: Saved = postcard::from_bytes(state).map_err(|error| format!("not a snapshot: {error}"))?;
         self.gaps = saved.gaps;
+        self.since = saved.since;
         self.invalid = saved.invalid;
         self.markets = saved
             .markets
@@ -201,31 +225,41 @@ impl Engine {
     }
 }
 
+impl Bars {
+    fn new(spec: &BarSpec, since: Option<i64>) -> Self {
+        match spec.shape {
+            Shape::Time(_) => Self::Time(Series::since(since)),
+            Shape::Threshold(_) => Self::Threshold(Tally::default()),
+        }
+    }
+}
+
 impl Market {
-    fn new(code: &str, config: &Config) -> Self {
+    fn new(code: &str, config: &Config, since: Option<i64>) -> Self {
         let bars = config.bars.iter().enumerate().filter(|(_, spec)| spec.markets.accepts(code));
-        let vwaps = config.vwaps.iter().enumerate().filter(|(_, spec)| spec.markets.accepts(code));
+        let figures = config.figures.iter().enumerate().filter(|(_, spec)| spec.markets.accepts(code));
         Self {
             code: code.to_owned(),
             now: i64::MIN,
             gaps: Gaps::default(),
-            bars: bars.map(|(index, _)| (index, Series::default())).collect(),
-            vwaps: vwaps.map(|(index, _)| (index, Rolling::default())).collect(),
+            bars: bars.map(|(index, spec)| (index, Bars::new(spec, since))).collect(),
+            figures: figures.map(|(index, spec)| (index, Figure::new(spec))).collect(),
         }
     }
 
+    /// What is of no saved state begins with the restart: it has listened no longer than that.
     fn take_over(mut saved: SavedMarket, config: &Config) -> Self {
-        let mut market = Self::new(&saved.code, config);
-        for (spec, series) in &mut market.bars {
-            let definition = config.bars.get(*spec).map(|spec| spec.definition());
+        let mut market = Self::new(&saved.code, config, None);
+        for (spec, bars) in &mut market.bars {
+            let definition = config.bars.get(*spec).map(BarSpec::definition);
             if let Some(at) = saved.bars.iter().position(|(d, _)| Some(d) == definition.as_ref()) {
-                *series = saved.bars.remove(at).1;
+                *bars = saved.bars.remove(at).1;
             }
         }
-        for (spec, rolling) in &mut market.vwaps {
-            let definition = config.vwaps.get(*spec).map(|spec| spec.definition());
-            if let Some(at) = saved.vwaps.iter().position(|(d, _)| Some(d) == definition.as_ref()) {
-                *rolling = saved.vwaps.remove(at).1;
+        for (spec, figure) in &mut market.figures {
+            let definition = config.figures.get(*spec).map(|spec| spec.definition());
+            if let Some(at) = saved.figures.iter().position(|(d, _)| Some(d) == definition.as_ref()) {
+                *figure = saved.figures.remove(at).1;
             }
         }
         Self { now: saved.now, gaps: saved.gaps, ..market }

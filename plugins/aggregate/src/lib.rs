@@ -1,4 +1,4 @@
-//! The bundled `aggregate` plugin: time bars and volume-weighted averages, exact to the last digit.
+//! The bundled `aggregate` plugin: bars, averages and statistics, exact to the last digit.
 //!
 //! The engine ([`Engine`], [`config`]) is a pure library, tested natively; [`AggregatePlugin`] is
 //! the thin layer that makes a plugin of it. Every trade flows on.
@@ -8,30 +8,26 @@
 //! size = "1m"                 # one bar, flat; or several as [[plugins.bars.config.bars]]
 //! ```
 //!
-//! A bar has `markets`, `exclude`, `size` (divides a day), `day_start` (of `1d`), `emit` (`final`,
-//! `update`, `both`), `update_every` (1s), `late` (`drop`, `amend`), `amend_for` (30s), `empty`
-//! (`omit`, `fill`), `max_fill` (60), `keep_partial` (false) and `id`. Beside the bars stand
-//! `lateness` (2s), `idle_lag` (2s) and `vwap`, a list of `markets`, `exclude`, `window` or `since
-//! = "day"`, and `every` (1s).
-//!
-//! Records: topic `bar` for a final or its amendment, `bar_update` for a bar that is still being
-//! built, `vwap` for an average. The bar in which a market is first seen is not emitted, as its
+//! Every key and every field of the records stands in `plugins/aggregate/README.md`. Records: topic
+//! `bar` for a final or its amendment, `bar_update` for a bar that is still being built, and one
+//! topic for each sort of figure. The bar in which a market is first seen is not emitted, as its
 //! beginning is unknown, unless `keep_partial` is set or its first trade stands at its very start.
 
 mod bar;
 pub mod config;
 mod engine;
+mod figure;
 mod gaps;
 mod series;
 pub mod sum;
-mod vwap;
+mod threshold;
 
 pub use engine::{Counters, Engine};
 
 use tradehook_sdk::{ConfigFault, Gap, Manifest, Out, Plugin, Setup, Tick, Trade};
 
 /// The version of the snapshots.
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 /// The plugin.
 #[derive(Clone, Debug)]
@@ -52,7 +48,7 @@ impl Plugin for AggregatePlugin {
         name: "aggregate",
         version: env!("CARGO_PKG_VERSION"),
         state_version: STATE_VERSION,
-        config_schema: "",
+        config_schema: include_str!("../schema.json"),
     };
 
     fn new(setup: &Setup) -> Result<Self, Vec<ConfigFault>> {
@@ -72,11 +68,23 @@ impl Plugin for AggregatePlugin {
         self.engine.gap(gap);
     }
 
+    fn inspect(&self, _: &str) -> Result<String, String> {
+        let Counters { late_dropped, inexact, invalid } = self.engine.counters();
+        let told = serde_json::json!({
+            "late_dropped": late_dropped, "inexact": inexact, "invalid": invalid
+        });
+        Ok(told.to_string())
+    }
+
     fn snapshot(&self) -> Vec<u8> {
         self.engine.save()
     }
 
     fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), String> {
+        // Version 1 knew no bars but those of time: there is little to lose by beginning anew.
+        if state_version == 1 {
+            return Ok(());
+        }
         if state_version != STATE_VERSION {
             return Err(format!("a snapshot of version {state_version}, this is version {STATE_VERSION}"));
         }
@@ -84,4 +92,4 @@ impl Plugin for AggregatePlugin {
     }
 }
 
-tradehook_sdk::export!(AggregatePlugin: trades, ticks, gaps, state);
+tradehook_sdk::export!(AggregatePlugin: trades, ticks, gaps, inspect, state);

@@ -6,9 +6,11 @@
 //!
 //! Keeps: [numbers-survive]
 
+use crate::config::Measure;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use tradehook_decimal::{Decimal, Wide};
-use tradehook_sdk::{Side, Trade};
+use tradehook_sdk::{Flags, Side, Trade};
 
 /// Decimals of a volume-weighted average: the venue's own finest price step has as many.
 const VWAP_SCALE: u8 = 8;
@@ -36,6 +38,8 @@ pub struct Fill {
     pub volume: Decimal,
     /// Whether the taker bought.
     pub buy: bool,
+    /// Whether it is the last trade of its market before the subscription.
+    pub snapshot: bool,
     notional: i128,
     notional_scale: u8,
 }
@@ -54,9 +58,28 @@ impl Fill {
             price,
             volume,
             buy: trade.side == Side::Buy,
+            snapshot: trade.flags.has(Flags::SNAPSHOT),
             notional: i128::from(price.mantissa()) * i128::from(volume.mantissa()),
             notional_scale: price.scale() + volume.scale(),
         })
+    }
+
+    /// The same with a part of its volume.
+    #[must_use]
+    pub fn part(&self, volume: Decimal) -> Self {
+        let notional = i128::from(self.price.mantissa()) * i128::from(volume.mantissa());
+        Self { volume, notional, notional_scale: self.price.scale() + volume.scale(), ..*self }
+    }
+
+    /// What is measured of it, as `mantissa / 10^scale`.
+    #[inline]
+    #[must_use]
+    pub fn measure(&self, by: Measure) -> (i128, u8) {
+        match by {
+            Measure::Count => (1, 0),
+            Measure::Volume => (i128::from(self.volume.mantissa()), self.volume.scale()),
+            Measure::Notional => (self.notional, self.notional_scale),
+        }
     }
 }
 
@@ -93,6 +116,40 @@ impl Sum {
     #[must_use]
     pub fn minus(self, other: Self) -> Option<Self> {
         self.plus(other.mantissa.checked_neg()?, other.scale)
+    }
+
+    /// Whether it is at least so far from nought, on either side.
+    #[inline]
+    #[must_use]
+    pub fn reaches(self, size: Wide) -> bool {
+        let own = self.mantissa.saturating_abs();
+        let order = match self.scale.cmp(&size.scale()) {
+            Ordering::Equal => own.cmp(&size.mantissa()),
+            // What no longer fits is larger than what does.
+            Ordering::Less => shifted(own, size.scale() - self.scale)
+                .map_or(Ordering::Greater, |own| own.cmp(&size.mantissa())),
+            Ordering::Greater => shifted(size.mantissa(), self.scale - size.scale())
+                .map_or(Ordering::Less, |size| own.cmp(&size)),
+        };
+        order.is_ge()
+    }
+
+    /// `(mantissa, scale)`: the number is `mantissa / 10^scale`.
+    #[must_use]
+    pub fn parts(self) -> (i128, u8) {
+        (self.mantissa, self.scale)
+    }
+
+    /// The mantissa at a scale that is not smaller than its own.
+    #[must_use]
+    pub fn at_scale(self, scale: u8) -> Option<i128> {
+        shifted(self.mantissa, scale.checked_sub(self.scale)?)
+    }
+
+    /// The nearest `f64`: for statistics.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        self.wide().to_f64()
     }
 
     /// As a number to be emitted.
@@ -152,32 +209,11 @@ impl Flow {
     }
 }
 
-/// `above / below` at [`VWAP_SCALE`] decimals, half to even, digit by digit so that nothing larger
-/// than ten times the divisor is ever formed. Both are positive.
-fn ratio(above: Sum, below: Sum) -> Option<Wide> {
-    let (mut above, mut below, more) =
-        (above.mantissa, below.mantissa, i16::from(below.scale) - i16::from(above.scale));
-    let by = u8::try_from(more.unsigned_abs()).ok()?;
-    if more > 0 {
-        above = shifted(above, by)?;
-    } else {
-        below = shifted(below, by)?;
-    }
-    if below <= 0 || above < 0 {
-        return None;
-    }
-    let (mut quotient, mut rest) = (above / below, above % below);
-    for _ in 0..VWAP_SCALE {
-        rest = rest.checked_mul(10)?;
-        quotient = quotient.checked_mul(10)?.checked_add(rest / below)?;
-        rest %= below;
-    }
-    let up = match rest.cmp(&(below - rest)) {
-        std::cmp::Ordering::Less => false,
-        std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Equal => quotient % 2 != 0,
-    };
-    Some(Wide::new(quotient.checked_add(i128::from(up))?, VWAP_SCALE))
+/// `above / below` at [`VWAP_SCALE`] decimals, half to even. `None` unless `below` is positive and
+/// `above` not negative.
+#[must_use]
+pub fn ratio(above: Sum, below: Sum) -> Option<Wide> {
+    above.wide().quotient(below.wide(), VWAP_SCALE)
 }
 
 /// Serialises a [`Decimal`] as its two parts: its own form is text, which a snapshot need not pay.
@@ -205,20 +241,18 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_rounded_half_to_even_at_the_eighth_decimal() {
-        let check = |above, below, expect: Option<&str>| {
-            let got = ratio(sum(above), sum(below)).map(|w| w.to_string());
-            assert_eq!(got.as_deref(), expect, "{above} / {below}");
+    fn a_sum_reaches_what_it_equals_or_exceeds_on_either_side() {
+        let check = |of: &str, size: &str, expect: bool| {
+            let size = size.parse().unwrap_or_default();
+            let negative = Sum::default().minus(sum(of)).unwrap_or_default();
+            assert_eq!([sum(of).reaches(size), negative.reaches(size)], [expect; 2], "{of} {size}");
         };
-        check("2023", "20", Some("101.15"));
-        check("1", "3", Some("0.33333333"));
-        check("2", "3", Some("0.66666667"));
-        check("0.000000005", "1", Some("0"));
-        check("0.000000015", "1", Some("0.00000002"));
-        check("0.000000025", "1", Some("0.00000002"));
-        check("1", "0.00000001", Some("100000000"));
-        check("413841.0346", "0.00400001", Some("103460000"));
-        check("1", "0", None);
+        check("5", "5", true);
+        check("4.99999999", "5", false);
+        check("5", "5.00000001", false);
+        check("5.1", "5.01", true);
+        check("1", "0.000000000000000000000000000000000001", true);
+        check("0.000000000000000000000000000000000001", "170141183460469231731687303715884105727", false);
     }
 
     #[test]

@@ -80,6 +80,30 @@ impl Wide {
         (scale <= Self::MAX_SCALE).then(|| Self::new(mantissa, scale))
     }
 
+    /// The quotient at `scale` decimals, half to even; `None` unless `by` is positive and this is not
+    /// negative, or where it does not fit. Digit by digit, so that nothing larger than ten times the
+    /// divisor is ever formed.
+    #[must_use]
+    pub fn quotient(self, by: Self, scale: u8) -> Option<Self> {
+        let common = self.scale.max(by.scale);
+        let (above, below) = (self.to_fixed(common)?, by.to_fixed(common)?);
+        if below <= 0 || above < 0 || scale > Self::MAX_SCALE {
+            return None;
+        }
+        let (mut quotient, mut rest) = (above / below, above % below);
+        for _ in 0..scale {
+            rest = rest.checked_mul(10)?;
+            quotient = quotient.checked_mul(10)?.checked_add(rest / below)?;
+            rest %= below;
+        }
+        let up = match rest.cmp(&(below - rest)) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal => quotient % 2 != 0,
+        };
+        Some(Self::new(quotient.checked_add(i128::from(up))?, scale))
+    }
+
     /// The nearest `f64`: for statistics, never for a comparison.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "the caller asks for an approximation")]
@@ -160,6 +184,26 @@ impl serde::Serialize for Wide {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quotient_is_rounded_half_to_even() {
+        let check = |above: &str, below: &str, expect: Option<&str>| {
+            let number = |text: &str| text.parse::<Wide>().unwrap_or_default();
+            let got = number(above).quotient(number(below), 8).map(|w| w.to_string());
+            assert_eq!(got.as_deref(), expect, "{above} / {below}");
+        };
+        check("2023", "20", Some("101.15"));
+        check("1", "3", Some("0.33333333"));
+        check("2", "3", Some("0.66666667"));
+        check("0.000000005", "1", Some("0"));
+        check("0.000000015", "1", Some("0.00000002"));
+        check("0.000000025", "1", Some("0.00000002"));
+        check("1", "0.00000001", Some("100000000"));
+        check("413841.0346", "0.00400001", Some("103460000"));
+        check("1", "0", None);
+        check("-1", "3", None);
+        check("1", "-3", None);
+    }
 
     #[test]
     fn sums_and_products_are_exact() {

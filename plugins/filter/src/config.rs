@@ -1,12 +1,23 @@
 //! The configuration: every key a condition, every mistake at its place.
 
+mod stages;
+
+pub use stages::{Conflate, MinDev, Mode, Outlier, Sample, Sweep, Throttle};
+
 use crate::range::Range;
 use serde_json::Value;
+use tradehook_calendar::Schedule;
 use tradehook_decimal::Wide;
 use tradehook_sdk::{
     ConfigFault, Side,
     config::{self, MarketFilter, Mistake, Object},
 };
+
+const DAY_MS: i64 = 86_400_000;
+/// The longest time that trades are held to be put in order; chosen, as every one of it is kept.
+const MAX_REORDER_MS: i64 = 60_000;
+/// As that of the bars.
+const MAX_IDLE_LAG_MS: i64 = 600_000;
 
 /// What a trade must be to pass; `None`: anything.
 #[derive(Clone, Debug)]
@@ -23,33 +34,45 @@ pub struct Config {
     pub notional: Option<Range>,
     /// Whether the venue's snapshots are refused.
     pub realtime_only: bool,
+    /// At which hours of the trades' own time.
+    pub schedule: Option<Schedule>,
+    /// How long trades are held to be put into the order of their time, ms.
+    pub reorder: Option<i64>,
+    /// Which prices are out of all proportion.
+    pub outlier: Option<Outlier>,
+    /// Whether a trade at the price of the one before is dropped.
+    pub distinct: bool,
     /// Which part.
     pub sample: Option<Sample>,
     /// How many at a time.
     pub throttle: Option<Throttle>,
+    /// Which trades are one taker's.
+    pub sweep: Option<Sweep>,
+    /// How often there is one of a market.
+    pub conflate: Option<Conflate>,
+    /// How far the clock of a market stays behind a tick, ms.
+    pub idle_lag: i64,
+    /// How often the counts are told, ms.
+    pub report: Option<i64>,
 }
 
-/// Which part of the trades is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sample {
-    /// Of each market the first and then each so many.
-    Every(u32),
-    /// Those whose hash is below the threshold, which is the ratio times 2^64.
-    Ratio {
-        /// Up to 2^64, which keeps all.
-        threshold: u128,
-        /// Makes another choice of the same size.
-        salt: String,
-    },
-}
+impl Config {
+    /// Whether a trade may be held back, or made of others.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        let throttled = self.throttle.as_ref().is_some_and(|throttle| throttle.mode != Mode::Leading);
+        self.reorder.is_some() || throttled || self.sweep.is_some() || self.conflate.is_some()
+    }
 
-/// How many trades of a market pass in a stretch of event time that begins with the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Throttle {
-    /// So many.
-    pub count: u32,
-    /// In so many ms.
-    pub per_ms: i64,
+    /// Whether anything but the trade itself decides.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        self.holds()
+            || self.outlier.is_some()
+            || self.distinct
+            || self.sample.is_some()
+            || self.throttle.is_some()
+    }
 }
 
 /// Reads the configuration.
@@ -70,8 +93,16 @@ pub fn read(value: &Value) -> Result<Config, Vec<ConfigFault>> {
         realtime_only: table
             .optional("stream_type", |value| config::one_of(value, &streams))
             .unwrap_or(false),
-        sample: table.table("sample", read_sample),
-        throttle: table.table("throttle", read_throttle),
+        schedule: table.table("schedule", Schedule::read),
+        reorder: table.optional("reorder", some_duration(MAX_REORDER_MS)),
+        outlier: table.table("outlier", stages::read_outlier),
+        distinct: table.optional("distinct", config::flag).unwrap_or(false),
+        sample: table.table("sample", stages::read_sample),
+        throttle: table.table("throttle", stages::read_throttle),
+        sweep: table.table("sweep", stages::read_sweep),
+        conflate: table.table("conflate", stages::read_conflate),
+        idle_lag: table.optional("idle_lag", duration_up_to(MAX_IDLE_LAG_MS)).unwrap_or(2000),
+        report: table.optional("report", some_duration(DAY_MS)),
     };
     table.finish();
     if faults.is_empty() { Ok(config) } else { Err(faults) }
@@ -97,55 +128,20 @@ fn amount(value: &Value) -> Result<Wide, Mistake> {
     config::money(value).map_err(|message| Mistake::new(message).help(help))
 }
 
-fn read_sample(table: &mut Object<'_, '_>) -> Option<Sample> {
-    let (by_count, by_chance) = (table.get("every").is_some(), table.get("ratio").is_some());
-    let every = table.optional("every", config::count);
-    let threshold = table.optional("ratio", ratio);
-    let salt = table.optional("salt", config::text);
-    if by_count == by_chance {
-        let message = if by_count { "`every` and `ratio` exclude one another" } else { "no part is given" };
-        table.fault("", Mistake::new(message).help("either every = 10 or ratio = 0.1"));
-    } else if by_count && salt.is_some() {
-        table.fault("salt", Mistake::new("only a ratio takes a salt"));
-    }
-    match (every, threshold) {
-        (Some(every), None) => Some(Sample::Every(every)),
-        (None, Some(threshold)) => Some(Sample::Ratio { threshold, salt: salt.unwrap_or_default() }),
-        _ => None,
-    }
-}
-
-/// A ratio as its part of 2^64.
-fn ratio(value: &Value) -> Result<u128, Mistake> {
-    let wrong = || {
-        let message = format!("{} is no ratio", config::describe(value));
-        Mistake::new(message).help("more than 0 and at most 1, such as 0.1 or \"10%\"")
-    };
-    let is_percentage = value.as_str().is_some_and(|text| text.trim_end().ends_with('%'));
-    let read = if is_percentage {
-        config::percent(value).ok().and_then(|p| p.checked_mul(Wide::new(1, 2)))
-    } else {
-        config::money(value).ok()
-    };
-    let ratio = read.filter(|r| *r > Wide::ZERO && *r <= Wide::new(1, 0)).ok_or_else(wrong)?;
-    let (digits, unit) = (ratio.mantissa().unsigned_abs(), 10u128.pow(u32::from(ratio.scale())));
-    // Within 18 decimals the product fits; finer ratios differ by no trade.
-    digits.checked_mul(1 << 64).map(|product| product / unit).ok_or_else(wrong)
-}
-
-fn read_throttle(table: &mut Object<'_, '_>) -> Option<Throttle> {
-    let count = table.required("count", config::count);
-    let per_ms = table.required("per", |value| {
+fn duration_up_to(most: i64) -> impl Fn(&Value) -> Result<i64, Mistake> {
+    move |value| {
         let ms = config::duration(value)?;
-        if ms > 0 { Ok(ms) } else { Err(Mistake::new("a throttle needs a stretch of time")) }
-    });
-    table.optional("mode", |value| {
-        config::one_of(value, &[("leading", ())]).map_err(|_| {
-            let message = format!("{} is no mode that is available", config::describe(value));
-            Mistake::new(message).help("available: \"leading\", which keeps the first ones of each stretch")
-        })
-    });
-    Some(Throttle { count: count?, per_ms: per_ms? })
+        let over = || Mistake::new(format!("{} is more than {most} ms", config::describe(value)));
+        if ms <= most { Ok(ms) } else { Err(over()) }
+    }
+}
+
+/// The same, but longer than nought.
+fn some_duration(most: i64) -> impl Fn(&Value) -> Result<i64, Mistake> {
+    move |value| match duration_up_to(most)(value)? {
+        0 => Err(Mistake::new(format!("{} is no time at all", config::describe(value)))),
+        ms => Ok(ms),
+    }
 }
 
 #[cfg(test)]
@@ -169,6 +165,17 @@ mod tests {
             &[],
         );
         check(json!({ "sample": { "every": 3 }, "stream_type": "realtime" }), &[]);
+        check(
+            json!({ "schedule": { "days": ["mon"], "from": "09:00", "to": "18:00", "tz": "Asia/Seoul" },
+                "reorder": "250ms", "outlier": { "k": 20, "n": 3.5, "min_dev": "0.5%", "action": "tag" },
+                "distinct": true, "throttle": { "count": 1, "per": "1s", "mode": "trailing", "tell": true },
+                "sweep": { "gap": "5ms" }, "conflate": { "every": "1s" }, "idle_lag": "1s", "report": "1m" }),
+            &[],
+        );
+        check(
+            json!({ "sweep": {}, "outlier": {}, "throttle": { "count": 9, "per": "1s", "mode": "both" } }),
+            &[],
+        );
     }
 
     #[test]
@@ -202,18 +209,45 @@ mod tests {
             check(json!({ "sample": { "ratio": wrong } }), &[&format!("/sample/ratio: {text} is no ratio")]);
         }
         check(
-            json!({ "throttle": { "per": "0s", "mode": "trailing" } }),
+            json!({ "throttle": { "per": "0s", "mode": "trailling" } }),
             &[
                 "/throttle: `count` is missing",
                 "/throttle/per: a throttle needs a stretch of time",
-                "/throttle/mode: the text \"trailing\" is no mode that is available",
+                "/throttle/mode: unknown word \"trailling\"",
             ],
         );
     }
 
     #[test]
+    fn every_fault_of_what_remembers_is_told_at_its_place() {
+        check(
+            json!({ "reorder": "2h", "outlier": { "k": 2, "n": 0, "min_dev": "x", "action": "keep" }, "distinct": 1 }),
+            &[
+                "/reorder: the text \"2h\" is more than 60000 ms",
+                "/outlier/k: expected a whole number from 3 to 500, found the number 2",
+                "/outlier/n: the number 0 is not more than 0",
+                "/outlier/min_dev: the text \"x\" is no amount",
+                "/outlier/action: unknown word \"keep\"",
+                "/distinct: expected true or false, found the number 1",
+            ],
+        );
+        check(
+            json!({ "throttle": { "count": 5000, "per": "1s", "mode": "trailing" }, "conflate": {}, "sweep": { "gap": "2m" } }),
+            &[
+                "/throttle/count: at most 1000 trades are held back",
+                "/sweep/gap: the text \"2m\" is more than 60000 ms",
+                "/conflate: `every` is missing",
+            ],
+        );
+        check(
+            json!({ "report": "0s", "schedule": {} }),
+            &["/schedule: no hours are given", "/report: the text \"0s\" is no time at all"],
+        );
+    }
+
+    #[test]
     fn a_ratio_is_its_part_of_two_to_the_sixty_four() {
-        let check = |value: Value, expect: u128| assert_eq!(ratio(&value), Ok(expect), "{value}");
+        let check = |value: Value, expect: u128| assert_eq!(stages::ratio(&value), Ok(expect), "{value}");
         check(json!(1), 1 << 64);
         check(json!(0.5), 1 << 63);
         check(json!("50%"), 1 << 63);

@@ -1,62 +1,23 @@
-//! The verdict on each trade, and the little that must be remembered for it.
+//! The verdict on each trade, and what goes on its way later.
 //!
 //! Conditions are tried from the cheapest to the ones with a state, and a trade that fails one
 //! never reaches the next: sampling and throttling count only what passed everything before.
 //!
-//! Keeps: [bounded] (a few words per market)
+//! Where nothing is held back, the host is only told which trades of the batch flow on. Where
+//! something is, each trade flows on as it is if it passes at once, and is made anew if it goes later:
+//! what is made stands before the trade or the tick in whose handling it goes.
+//!
+//! Keeps: [bounded]
 
 use crate::{
     config::{Config, Sample},
+    count::{Counters, Verdict},
     sample,
+    stage::{Around, Item},
+    state::{Definitions, Seen, State},
 };
 use serde::{Deserialize, Serialize};
-use tradehook_sdk::{Flags, Trade};
-
-/// What becomes of a trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It flows on.
-    Pass,
-    /// It is of no chosen market.
-    Markets,
-    /// It is a snapshot.
-    StreamType,
-    /// Its taker is of the other side.
-    Side,
-    /// Its price lies outside.
-    Price,
-    /// Its volume lies outside.
-    Volume,
-    /// Its price times volume lies outside.
-    Notional,
-    /// It is not of the sample.
-    Sample,
-    /// Enough others passed just before.
-    Throttle,
-}
-
-/// How many trades met which verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
-    /// Flowed on.
-    pub passed: u64,
-    /// Dropped for [`Verdict::Markets`].
-    pub markets: u64,
-    /// Dropped for [`Verdict::StreamType`].
-    pub stream_type: u64,
-    /// Dropped for [`Verdict::Side`].
-    pub side: u64,
-    /// Dropped for [`Verdict::Price`].
-    pub price: u64,
-    /// Dropped for [`Verdict::Volume`].
-    pub volume: u64,
-    /// Dropped for [`Verdict::Notional`].
-    pub notional: u64,
-    /// Dropped for [`Verdict::Sample`].
-    pub sample: u64,
-    /// Dropped for [`Verdict::Throttle`].
-    pub throttle: u64,
-}
+use tradehook_sdk::{Flags, Out, Record, Tick, Trade};
 
 /// What is worked out once per market.
 #[derive(Clone, Copy, Debug)]
@@ -65,22 +26,12 @@ struct Known {
     hash_prefix: u64,
 }
 
-/// What is remembered of a market.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct State {
-    /// Until the next one of the sample; 0: the next is it.
-    until_kept: u32,
-    /// Where the throttle's stretch began; `None` before the first.
-    since: Option<i64>,
-    /// How many passed in it.
-    used: u32,
-}
-
+/// A snapshot. States go with the definitions they were built under.
 #[derive(Serialize, Deserialize)]
 struct Saved {
-    /// What the states mean; another meaning starts afresh.
-    definitions: [String; 2],
+    definitions: Definitions,
     counters: Counters,
+    reported: Option<i64>,
     states: Vec<State>,
 }
 
@@ -88,45 +39,57 @@ struct Saved {
 #[derive(Clone, Debug)]
 pub struct Engine {
     config: Config,
+    holds: bool,
+    remembers: bool,
     /// By the host's number of the market.
     known: Vec<Option<Known>>,
     states: Vec<State>,
     counters: Counters,
+    /// The stretch of time that was reported last, or passed over.
+    reported: Option<i64>,
+    /// A changed configuration left trades that wait to go.
+    orphaned: bool,
 }
 
 impl Engine {
     /// Knows no market yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, known: Vec::new(), states: Vec::new(), counters: Counters::default() }
+        Self {
+            holds: config.holds(),
+            remembers: config.remembers(),
+            config,
+            known: Vec::new(),
+            states: Vec::new(),
+            counters: Counters::default(),
+            reported: None,
+            orphaned: false,
+        }
     }
 
-    /// Decides on a trade and counts it.
+    /// One trade: whether it flows on at once.
     #[inline]
-    pub fn judge(&mut self, trade: &Trade<'_>) -> Verdict {
-        let verdict = self.decide(trade);
-        let counters = &mut self.counters;
-        *match verdict {
-            Verdict::Pass => &mut counters.passed,
-            Verdict::Markets => &mut counters.markets,
-            Verdict::StreamType => &mut counters.stream_type,
-            Verdict::Side => &mut counters.side,
-            Verdict::Price => &mut counters.price,
-            Verdict::Volume => &mut counters.volume,
-            Verdict::Notional => &mut counters.notional,
-            Verdict::Sample => &mut counters.sample,
-            Verdict::Throttle => &mut counters.throttle,
-        } += 1;
-        verdict
-    }
-
-    #[inline]
-    fn decide(&mut self, trade: &Trade<'_>) -> Verdict {
+    pub fn trade(&mut self, trade: &Trade<'_>, out: &mut Out) -> bool {
+        self.counters.came += 1;
+        if self.orphaned {
+            self.release(out);
+        }
         let known = match self.known.get(trade.market_id as usize) {
             Some(Some(known)) => *known,
             _ => self.meet(trade.market_id as usize, trade.market),
         };
-        let config = &self.config;
+        let verdict = self.decide(trade, known);
+        if self.remembers && known.chosen {
+            return self.recall(trade, known.hash_prefix, verdict, out);
+        }
+        self.counters.count(verdict);
+        verdict == Verdict::Pass
+    }
+
+    /// The conditions on the trade itself.
+    #[inline]
+    fn decide(&mut self, trade: &Trade<'_>, known: Known) -> Verdict {
+        let config = &mut self.config;
         if !known.chosen {
             return Verdict::Markets;
         }
@@ -149,55 +112,92 @@ impl Engine {
                 return Verdict::Notional;
             }
         }
-        if config.sample.is_none() && config.throttle.is_none() {
-            return Verdict::Pass;
+        if config.schedule.as_mut().is_some_and(|schedule| !schedule.is_open(trade.traded_at_ms)) {
+            return Verdict::Schedule;
         }
-        self.recall(trade, known.hash_prefix)
+        Verdict::Pass
     }
 
-    /// The conditions that remember.
-    fn recall(&mut self, trade: &Trade<'_>, hash_prefix: u64) -> Verdict {
+    /// The conditions that remember, for a trade that passed the others or for its time alone.
+    fn recall(&mut self, trade: &Trade<'_>, hash_prefix: u64, verdict: Verdict, out: &mut Out) -> bool {
         let index = trade.market_id as usize;
         if index >= self.states.len() {
-            self.states.resize(index + 1, State::default());
+            self.states.resize_with(index + 1, State::default);
         }
-        let Some(state) = self.states.get_mut(index) else { return Verdict::Pass };
-        let sampled = match &self.config.sample {
-            None => true,
-            Some(Sample::Every(n)) => {
-                let first = state.until_kept == 0;
-                state.until_kept = if first { n - 1 } else { state.until_kept - 1 };
-                first
-            }
-            Some(Sample::Ratio { threshold, .. }) => {
-                u128::from(sample::hash(hash_prefix, trade.sequential_id)) < *threshold
-            }
+        let Some(state) = self.states.get_mut(index) else { return false };
+        let mut around = Around { market: trade.market, counters: &mut self.counters, out };
+        if !self.holds {
+            let verdict = if verdict == Verdict::Pass {
+                let seen = Seen { price: trade.price, sid: trade.sequential_id, ts: trade.traded_at_ms };
+                state.judge(&self.config, hash_prefix, seen, &mut around)
+            } else {
+                verdict
+            };
+            self.counters.count(verdict);
+            return verdict == Verdict::Pass;
+        }
+        state.meet(trade.market);
+        let item = if verdict == Verdict::Pass {
+            Some(Item::own(trade))
+        } else {
+            around.counters.count(verdict);
+            None
         };
-        if !sampled {
-            return Verdict::Sample;
+        let items = state.advance(&self.config, hash_prefix, item, trade.traded_at_ms, &mut around);
+        emit(items, &mut self.counters, out)
+    }
+
+    /// The clock, for every market that was seen.
+    pub fn tick(&mut self, tick: &Tick, out: &mut Out) {
+        if self.orphaned {
+            self.release(out);
         }
-        let Some(throttle) = self.config.throttle else { return Verdict::Pass };
-        // A late trade lies before the end of the stretch, so it counts in it and opens none.
-        let now = trade.traded_at_ms;
-        if state.since.is_none_or(|since| now.saturating_sub(since) >= throttle.per_ms) {
-            state.since = Some(now);
-            state.used = 0;
+        if self.holds {
+            let now = tick.at_ms.saturating_sub(self.config.idle_lag);
+            for (index, state) in self.states.iter_mut().enumerate().filter(|(_, state)| state.held() > 0) {
+                // After a restart a market may be ripe before it is met again.
+                let prefix = self.known.get(index).copied().flatten().map(|known| known.hash_prefix);
+                let prefix = prefix.unwrap_or_else(|| prefix_of(&self.config, state.code()));
+                let market = state.code().to_owned();
+                let mut around = Around { market: &market, counters: &mut self.counters, out };
+                let items = state.advance(&self.config, prefix, None, now, &mut around);
+                emit(items, &mut self.counters, out);
+            }
         }
-        if state.used >= throttle.count {
-            return Verdict::Throttle;
+        self.report(tick.at_ms, out);
+    }
+
+    /// Tells the counts when a stretch of time is over.
+    fn report(&mut self, at_ms: i64, out: &mut Out) {
+        let Some(every) = self.config.report else { return };
+        let step = at_ms.div_euclid(every);
+        if self
+            .reported
+            .replace(self.reported.map_or(step, |reported| reported.max(step)))
+            .is_none_or(|r| r >= step)
+        {
+            return;
         }
-        state.used += 1;
-        Verdict::Pass
+        let record = Record::new("filter").with("at_ms", step * every);
+        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let record = self.counters.named().into_iter().fold(record, |r, (name, n)| r.with(name, count(n)));
+        out.record(record.with("held", count(self.held())));
+    }
+
+    /// Lets go what was held under another configuration.
+    #[cold]
+    fn release(&mut self, out: &mut Out) {
+        self.orphaned = false;
+        for state in &mut self.states {
+            let items = state.orphans().into_iter().map(Item::made).collect();
+            emit(items, &mut self.counters, out);
+        }
     }
 
     #[cold]
     fn meet(&mut self, index: usize, code: &str) -> Known {
-        let salt = match &self.config.sample {
-            Some(Sample::Ratio { salt, .. }) => salt,
-            _ => "",
-        };
-        let known =
-            Known { chosen: self.config.markets.accepts(code), hash_prefix: sample::prefix(salt, code) };
+        let chosen = self.config.markets.accepts(code);
+        let known = Known { chosen, hash_prefix: prefix_of(&self.config, code) };
         if index >= self.known.len() {
             self.known.resize(index + 1, None);
         }
@@ -213,42 +213,57 @@ impl Engine {
         self.counters
     }
 
-    fn definitions(&self) -> [String; 2] {
-        let sample = match &self.config.sample {
-            Some(Sample::Every(n)) => format!("every {n}"),
-            _ => String::new(),
-        };
-        let throttle = self.config.throttle.map(|t| format!("{} in {} ms", t.count, t.per_ms));
-        [sample, throttle.unwrap_or_default()]
+    /// How many trades are held back, those that were put together counted once.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.states.iter().map(|state| state.held() as u64).sum()
     }
 
     /// Everything it remembers.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
-        let (states, counters) = (self.states.clone(), self.counters);
+        let (counters, reported, states) = (self.counters, self.reported, self.states.clone());
+        let saved = Saved { definitions: self.config.definitions(), counters, reported, states };
         // Writing plain values into memory has no way to fail.
-        postcard::to_allocvec(&Saved { definitions: self.definitions(), counters, states })
-            .unwrap_or_default()
+        postcard::to_allocvec(&saved).unwrap_or_default()
     }
 
-    /// Goes on from what [`Engine::save`] wrote. A sample or a throttle that was configured
-    /// differently starts afresh.
+    /// Goes on from what [`Engine::save`] wrote. What was configured differently starts afresh, and
+    /// the trades that it held go with the next event.
     ///
     /// # Errors
     /// When the bytes are none of it.
     pub fn load(&mut self, state: &[u8]) -> Result<(), String> {
         let saved: Saved = postcard::from_bytes(state).map_err(|error| format!("not a snapshot: {error}"))?;
-        let [sample, throttle] = self.definitions();
-        self.counters = saved.counters;
-        self.states = saved.states;
+        let definitions = self.config.definitions();
+        (self.counters, self.reported, self.states) = (saved.counters, saved.reported, saved.states);
         for state in &mut self.states {
-            if saved.definitions[0] != sample {
-                state.until_kept = 0;
-            }
-            if saved.definitions[1] != throttle {
-                *state = State { until_kept: state.until_kept, ..State::default() };
-            }
+            self.orphaned |= state.adopt(&saved.definitions, &definitions);
         }
         Ok(())
     }
+}
+
+/// Puts trades on their way; whether the one that is being handled flows on as it is.
+fn emit(items: Vec<Item>, counters: &mut Counters, out: &mut Out) -> bool {
+    let mut own = false;
+    let last = items.len();
+    for (index, Item { trade, own: is_own }) in items.into_iter().enumerate() {
+        counters.count(Verdict::Pass);
+        // What is made stands before the trade itself, so only the last can be that.
+        if is_own && index + 1 == last {
+            own = true;
+        } else {
+            out.trade(trade);
+        }
+    }
+    own
+}
+
+fn prefix_of(config: &Config, code: &str) -> u64 {
+    let salt = match &config.sample {
+        Some(Sample::Ratio { salt, .. }) => salt,
+        _ => "",
+    };
+    sample::prefix(salt, code)
 }

@@ -1,7 +1,7 @@
 //! The bundled `filter` plugin: which trades the plugins behind it get to see.
 //!
 //! Every condition is optional and all must hold. The engine ([`Engine`]) is a pure library,
-//! tested natively; [`FilterPlugin`] is the thin layer that makes a plugin of it. It emits nothing.
+//! tested natively; [`FilterPlugin`] is the thin layer that makes a plugin of it.
 //!
 //! ```toml
 //! [plugins.big.config]
@@ -16,18 +16,25 @@
 //! # sample    = { ratio = 0.1, salt = "a" }
 //! throttle    = { count = 5, per = "1s" } # of each market, by event time
 //! ```
+//!
+//! Every key, and what the stations that hold trades back say, stands in `plugins/filter/README.md`.
+//! Duplicates never get here: the host drops them before the tape.
 
 pub mod config;
+mod count;
 mod engine;
 mod range;
 mod sample;
+mod stage;
+mod state;
 
-pub use engine::{Counters, Engine, Verdict};
+pub use count::{Counters, Verdict};
+pub use engine::Engine;
 
-use tradehook_sdk::{ConfigFault, Manifest, Out, Plugin, Setup, Trade};
+use tradehook_sdk::{ConfigFault, Manifest, Out, Plugin, Setup, Tick, Trade};
 
 /// The version of the snapshots.
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 /// The plugin.
 #[derive(Clone, Debug)]
@@ -41,6 +48,12 @@ impl FilterPlugin {
     pub fn counters(&self) -> Counters {
         self.engine.counters()
     }
+
+    /// How many trades are held back.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.engine.held()
+    }
 }
 
 impl Plugin for FilterPlugin {
@@ -48,7 +61,7 @@ impl Plugin for FilterPlugin {
         name: "filter",
         version: env!("CARGO_PKG_VERSION"),
         state_version: STATE_VERSION,
-        config_schema: "",
+        config_schema: include_str!("../schema.json"),
     };
 
     fn new(setup: &Setup) -> Result<Self, Vec<ConfigFault>> {
@@ -57,9 +70,19 @@ impl Plugin for FilterPlugin {
     }
 
     fn on_trade(&mut self, trade: &Trade<'_>, out: &mut Out) {
-        if self.engine.judge(trade) != Verdict::Pass {
+        if !self.engine.trade(trade, out) {
             out.drop_trade();
         }
+    }
+
+    fn on_tick(&mut self, tick: &Tick, out: &mut Out) {
+        self.engine.tick(tick, out);
+    }
+
+    fn inspect(&self, _: &str) -> Result<String, String> {
+        let counts = self.engine.counters().named().into_iter().chain([("held", self.engine.held())]);
+        let counts = counts.map(|(name, count)| (name.to_owned(), count.into()));
+        Ok(serde_json::Value::Object(counts.collect()).to_string())
     }
 
     fn snapshot(&self) -> Vec<u8> {
@@ -67,6 +90,10 @@ impl Plugin for FilterPlugin {
     }
 
     fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), String> {
+        // Version 1 remembered a place in a sample and in a stretch: there is little to lose.
+        if state_version == 1 {
+            return Ok(());
+        }
         if state_version != STATE_VERSION {
             return Err(format!("a snapshot of version {state_version}, this is version {STATE_VERSION}"));
         }
@@ -74,4 +101,4 @@ impl Plugin for FilterPlugin {
     }
 }
 
-tradehook_sdk::export!(FilterPlugin: trades, state);
+tradehook_sdk::export!(FilterPlugin: trades, ticks, inspect, state);

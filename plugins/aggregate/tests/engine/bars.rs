@@ -80,10 +80,19 @@ fn a_bar_is_final_when_its_clock_says_so_and_not_before() {
 }
 
 #[test]
-fn time_and_then_processing_order_decide_open_and_close() {
+fn time_and_then_the_id_decide_open_and_close() {
     let config = r#"{"size":"10s","keep_partial":true,"idle_lag":"0s"}"#;
     check(config, "0:5x1B 0:6x1B 3:7x1B 3:8x1B 12:tick", &["[0] o5 h8 l5 c8 v4 n26 bv4 k4"]);
     check(config, "4:5x1B 2:9x1S 4:6x1S 3:1x1S 12:tick", &["[0] o9 h9 l1 c6 v4 n21 bv1 k4 partial"]);
+    // Whatever the order of arrival: here the ids count down.
+    let mut plugin = plugin(config);
+    for (id, step) in log("0:5x1B 0:6x1B 3:7x1B 3:8x1B").iter().enumerate() {
+        tell(&mut plugin, 9 - id, step, &mut Out::new());
+    }
+    let mut out = Out::new();
+    tell(&mut plugin, 10, &Step::Tick(12_000), &mut out);
+    let found: Vec<String> = records(out).iter().map(line).collect();
+    assert_eq!(found, ["[0] o6 h8 l5 c7 v4 n26 bv4 k4"]);
 }
 
 #[test]
@@ -187,7 +196,7 @@ fn a_changed_configuration_goes_on_with_what_means_the_same() {
         tell(&mut old, i, step, &mut Out::new());
     }
     let mut new = plugin(r#"{"bars":[{"size":"30s"},{"size":"10s","id":"ten"}]}"#);
-    new.restore(1, &old.snapshot()).unwrap();
+    new.restore(AggregatePlugin::MANIFEST.state_version, &old.snapshot()).unwrap();
     let mut out = Out::new();
     for (i, step) in log("5:3x1B 70:1x1B").iter().enumerate() {
         tell(&mut new, i, step, &mut out);
@@ -252,4 +261,91 @@ fn what_would_not_be_exact_is_left_out_and_counted() {
     let invalid = Step::Trade { market: 0, ts: i64::MIN, price: 1.into(), volume: 1.into(), side: Side::Buy };
     tell(&mut plugin, 4, &invalid, &mut Out::new());
     assert_eq!(plugin.counters().invalid, 1);
+}
+
+#[test]
+fn a_bar_without_trades_can_be_said_to_have_no_prices() {
+    let config = r#"{"size":"10s","empty":"null","max_fill":2,"idle_lag":"0s","lateness":"0s"}"#;
+    check(
+        config,
+        "0:1x1B 1:7x1B 100:tick",
+        &[
+            "[0] o1 h7 l1 c7 v2 n8 bv2 k2",
+            "[10] o- h- l- c- v0 n0 bv0 k0 empty",
+            "[20] o- h- l- c- v0 n0 bv0 k0 empty",
+        ],
+    );
+}
+
+#[test]
+fn weeks_months_and_years_are_those_of_the_calendar() {
+    // 2026-11-20 (a Friday) 12:00 UTC, the next Monday 00:30 KST, December, and the year after.
+    let text = "1795176000:1x1B 1795361400:2x1B 1796083200:3x1B 1798761600:4x1B 1830297700:5x1B";
+    let starts = |config: &str, expect: &[i64]| {
+        let found = run(config, &log(text));
+        let spans: Vec<i64> = found.iter().map(|r| int(r, "start_ms") / 1000).collect();
+        assert_eq!(spans, expect, "{config}");
+        for bar in &found {
+            let span = int(bar, "start_ms")..int(bar, "end_ms");
+            assert!(span.contains(&int(bar, "first_ts")) && span.contains(&int(bar, "last_ts")), "{bar:?}");
+        }
+    };
+    let day = 86_400;
+    let monday = 20_773 * day;
+    starts(r#"{"size":"1w","keep_partial":true}"#, &[monday, monday + 14 * day, monday + 42 * day]);
+    starts(
+        r#"{"size":"1w","zone":"Asia/Seoul","keep_partial":true}"#,
+        &[monday - 32_400, monday + 7 * day - 32_400, monday + 14 * day - 32_400, monday + 42 * day - 32_400],
+    );
+    starts(r#"{"size":"1mo","keep_partial":true}"#, &[20_758 * day, 20_788 * day, 20_819 * day]);
+    starts(r#"{"size":"1y","keep_partial":true}"#, &[20_454 * day, 20_819 * day]);
+}
+
+#[test]
+fn a_market_that_was_silent_since_the_start_has_a_whole_first_bar() {
+    let bar = "[10] o1 h1 l1 c1 v1 n1 bv1 k1";
+    check(r#"{"size":"10s"}"#, "5:tick 15:1x1B 23:tick 24:tick", &[bar]);
+    check(r#"{"size":"10s"}"#, "12:tick 15:1x1B 23:tick 24:tick", &[]);
+    // The start is that of the plugin, not that of a specification that a reload added.
+    let mut old = plugin(r#"{"size":"10s"}"#);
+    for (i, step) in log("5:tick 6:1x1B").iter().enumerate() {
+        tell(&mut old, i, step, &mut Out::new());
+    }
+    let mut new = plugin(r#"{"size":"20s"}"#);
+    new.restore(AggregatePlugin::MANIFEST.state_version, &old.snapshot()).unwrap();
+    let mut out = Out::new();
+    for (i, step) in log("25:1x1B 1@25:7x1B 43:1x1B 1@43:1x1B").iter().enumerate() {
+        tell(&mut new, i, step, &mut out);
+    }
+    let found: Vec<String> = records(out).iter().map(line).collect();
+    assert_eq!(found, ["[20] o7 h7 l7 c7 v1 n7 bv1 k1"]);
+}
+
+#[test]
+fn after_a_snapshot_nothing_is_missing() {
+    let mut plugin = plugin(r#"{"size":"10s"}"#);
+    let mut out = Out::new();
+    let snapshot = Trade {
+        offset: 0,
+        market: MARKETS[0],
+        market_id: 0,
+        side: Side::Buy,
+        price: 9.into(),
+        volume: 1.into(),
+        sequential_id: 0,
+        traded_at_ms: 7000,
+        received_at_ms: 33_000,
+        flags: Flags::SNAPSHOT,
+        best_bid: None,
+        best_ask: None,
+        prev_close: None,
+    };
+    plugin.on_tick(&Tick { offset: 0, at_ms: 32_000 }, &mut out);
+    plugin.on_trade(&snapshot, &mut out);
+    for (i, step) in log("35:1x1B 43:tick 44:tick").iter().enumerate() {
+        tell(&mut plugin, i + 1, step, &mut out);
+    }
+    // The bar of the snapshot itself may lack what came before it.
+    let found: Vec<String> = records(out).iter().map(line).collect();
+    assert_eq!(found, ["[30] o1 h1 l1 c1 v1 n1 bv1 k1"]);
 }

@@ -7,7 +7,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bars;
+mod figures;
+mod golden;
 mod properties;
+mod threshold;
 mod vwap;
 
 use tradehook_aggregate::AggregatePlugin;
