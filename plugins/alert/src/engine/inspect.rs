@@ -244,7 +244,9 @@ impl Asked<'_> {
                 if let Some((_, edge)) = self.edges.get(*edge) {
                     edge.describe(self.view, &mut fields);
                 }
-                part.extend(fields.into_iter().map(|(name, field)| (name.to_owned(), plain(field))));
+                for (name, field) in fields {
+                    part.entry(name).or_insert(plain(field));
+                }
                 if *at_ms > i64::MIN {
                     part.insert("happened_at_ms".into(), (*at_ms).into());
                 }
