@@ -139,6 +139,8 @@ pub struct Raised {
     pub title: String,
     /// Event time, ms since the Unix epoch.
     pub at_ms: i64,
+    /// When what caused it came in, by the clock of the tape, ms since the Unix epoch.
+    pub heard_at_ms: i64,
     /// Named values.
     pub fields: Fields,
     /// What caused it.

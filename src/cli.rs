@@ -24,16 +24,22 @@ macro_rules! tell {
     }};
 }
 
+mod alert;
+mod ask;
+mod channel;
 mod check;
+mod config;
 mod demo;
 mod history;
 pub mod log;
+mod outbox;
 mod plugin;
 pub mod progress;
 mod replay;
 mod route;
 mod rule;
 mod run;
+mod status;
 mod venue;
 pub mod view;
 
@@ -79,6 +85,9 @@ enum Command {
     Run(run::Arguments),
     /// Say every mistake in a configuration and its plugins, and run nothing
     Check(check::Arguments),
+    /// Every key of a configuration, for people and for editors
+    #[command(subcommand)]
+    Config(config::Command),
     /// Drive the plugins with recorded trades, as fast as they go
     Replay(replay::Arguments),
     /// Download trades of the past seven days into a recording for `replay`
@@ -92,6 +101,17 @@ enum Command {
     /// Begin, check and try plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Say how the running process is
+    Status(status::Arguments),
+    /// What fires in the running process: list it, silence it, take notice of it
+    #[command(subcommand)]
+    Alert(alert::Command),
+    /// Where alerts go: how the channels do, and a test of one
+    #[command(subcommand)]
+    Channel(channel::Command),
+    /// Messages that wait for delivery or were given up
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Run the stand-in venue alone, for working on plugins offline
     Venue(venue::Arguments),
 }
@@ -120,11 +140,16 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Config(command) => config::run(&command),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Rule(command) => rule::run(&command),
         Command::Route(command) => route::run(&command),
         Command::Plugin(command) => plugin::run(&command),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Alert(command) => alert::run(&command),
+        Command::Channel(command) => channel::run(&command),
+        Command::Outbox(command) => outbox::run(&command),
         Command::Venue(arguments) => venue::run(&arguments),
     };
     match outcome {

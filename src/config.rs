@@ -19,8 +19,12 @@ mod feed;
 mod json;
 mod locate;
 mod names;
+mod notify;
 mod outside;
 mod plugins;
+pub mod reference;
+mod routing;
+mod rules;
 mod sections;
 mod settings;
 mod streams;
@@ -30,9 +34,12 @@ mod walk;
 
 use std::path::Path;
 
+pub(crate) use self::text::duration as read_duration;
+
 pub use self::{
     fault::{Fault, Place, Refused},
     outside::{Outside, Process},
+    rules::*,
     settings::*,
     streams::Stream,
 };

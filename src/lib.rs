@@ -13,6 +13,7 @@ pub mod trade;
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod feed;
 pub mod http;
 pub mod outbox;

@@ -22,6 +22,7 @@ mod intake;
 mod live;
 mod output;
 mod plan;
+mod policies;
 mod rehearsal;
 mod replay;
 mod sessions;
@@ -33,14 +34,14 @@ mod worker;
 
 pub use ask::{AskError, Inspector};
 pub use ban::{BanBook, Noting};
-pub use bundled::BUNDLED;
+pub use bundled::{BUNDLED, SCHEMAS};
 pub use clockwork::run as tick;
 pub use fetch::run as fetch;
 pub use history::{
     Completed, History, HistoryError, Note, Reached, WalkError, Wanted, is_begun, venue_now_ms,
 };
 pub use intake::Intake;
-pub use live::{Options, ReloadError, Runtime, StartError, Stopped};
+pub use live::{Options, ReloadError, Runtime, StartError, Stopped, test_channel};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};
 pub use rehearsal::{Rehearsal, routed};

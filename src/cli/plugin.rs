@@ -3,9 +3,10 @@
 mod new;
 mod probe;
 
-use super::{Exit, Outcome, fail, view};
+use super::{Exit, Outcome, ask::Process, fail, view};
 use crate::{
     config::default_compile_cache,
+    control::Request,
     plugin::{Host, LoadError, Plugin},
 };
 use clap::Subcommand;
@@ -49,14 +50,36 @@ pub(super) enum Command {
         #[arg(long, value_name = "JSON", default_value = "{}")]
         config: String,
     },
+    /// Ask a plugin of the running process something, in its own words
+    #[command(
+        after_help = "Example:\n  tradehook plugin inspect alert '{\"rule\": \"pump\", \"market\": \"KRW-BTC\"}'"
+    )]
+    Inspect {
+        #[command(flatten)]
+        process: Process,
+        /// Its name in the configuration
+        name: String,
+        /// JSON
+        query: String,
+    },
 }
 
 pub(super) fn run(command: &Command) -> Outcome {
     match command {
         Command::New { name } => new::run(name),
         Command::Check { file, config, json } => probe::check(file, &settings(config)?, *json),
+        Command::Inspect { process, name, query } => inspect(process, name, query),
         Command::Run { file, input, config } => probe::run(file, &settings(config)?, input),
     }
+}
+
+fn inspect(process: &Process, name: &str, query: &str) -> Outcome {
+    if let Err(error) = serde_json::from_str::<serde_json::Value>(query) {
+        return Err(fail(Exit::Usage, format!("the query is not JSON: {error}")));
+    }
+    let request = Request::Inspect { plugin: name.to_owned(), query: query.to_owned() };
+    process.ask(&request)?.iter().for_each(|answer| say!("{answer:#}"));
+    Ok(())
 }
 
 /// JSON text from the command line, or from the file behind an `@`.

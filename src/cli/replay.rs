@@ -2,7 +2,7 @@
 
 use super::{ConfigFile, Exit, Outcome, check, fail, progress::Progress, view};
 use crate::{
-    delivery::Content,
+    delivery::{Content, Delivery},
     runtime::{Replay, ReplayError, Source, Summary, refuse},
 };
 use serde_json::json;
@@ -91,16 +91,20 @@ enum Ended {
 
 fn drive<'a>(replay: &mut Replay, mut out: Option<&mut (dyn Write + 'a)>) -> Result<(), Ended> {
     let progress = Progress::new(replay.progress().0);
-    while let Some(deliveries) = replay.step(|_| {}).map_err(Ended::Recording)? {
-        if let Some(out) = &mut out {
-            for delivery in deliveries {
-                let end = if delivery.content == Content::Alert { "\n" } else { "" };
-                out.write_all(delivery.body.as_bytes()).map_err(Ended::Output)?;
-                out.write_all(end.as_bytes()).map_err(Ended::Output)?;
-            }
+    let mut write = |deliveries: &[Delivery]| {
+        let Some(out) = &mut out else { return Ok(()) };
+        for delivery in deliveries {
+            let end = if delivery.content == Content::Alert { "\n" } else { "" };
+            out.write_all(delivery.body.as_bytes()).map_err(Ended::Output)?;
+            out.write_all(end.as_bytes()).map_err(Ended::Output)?;
         }
+        Ok(())
+    };
+    while let Some(deliveries) = replay.step(|_| {}).map_err(Ended::Recording)? {
+        write(deliveries)?;
         progress.at(replay.progress().1, replay.summary().trades);
     }
+    write(replay.flush())?;
     if let Some(out) = &mut out {
         out.flush().map_err(Ended::Output)?;
     }

@@ -113,6 +113,7 @@ fn sent(arguments: &Arguments, group: &Group) -> Result<Vec<Delivery>, Exit> {
         severity: arguments.severity,
         title: format!("{} does what this rule waits for (a sample)", arguments.market),
         at_ms,
+        heard_at_ms: at_ms,
         fields: fields.clone(),
         trigger: Trigger::Trade { sequential_id: offset, offset },
         index: 0,

@@ -46,7 +46,7 @@ pub(super) fn refuse(error: &StartError) -> Exit {
         }
         StartError::Venue(_) | StartError::Rest(_) | StartError::State(_) => fail(Exit::Config, error),
         StartError::Tape(_) | StartError::Store(_) => fail(Exit::Output, error),
-        StartError::Engine(_) | StartError::Listen(..) | StartError::Thread(_) => {
+        StartError::Engine(_) | StartError::Listen(..) | StartError::Control(_) | StartError::Thread(_) => {
             fail(Exit::Unavailable, error)
         }
     }

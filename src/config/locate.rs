@@ -54,6 +54,39 @@ impl Config {
         Fault { place, path: step.map_or_else(|| keys.join("."), |s| s.path), message, help }
     }
 
+    /// A complaint about a text of the file, like a template, at the byte `offset` within it; about
+    /// all of it when the place is not known.
+    #[must_use]
+    pub fn fault_within(&self, keys: &[&str], offset: Option<usize>, message: String) -> Fault {
+        let fault = self.fault_at(keys, message, None);
+        let place = fault.place.as_ref().zip(offset);
+        let place = place.and_then(|(place, offset)| self.within(place.span.clone(), offset));
+        Fault { place: place.or_else(|| fault.place.clone()), ..fault }
+    }
+
+    /// The place of a byte of the string that ends `span`, if it is written as it is meant.
+    fn within(&self, span: Range<usize>, offset: usize) -> Option<Place> {
+        let text = self.source.text.get(span.start..)?;
+        let (start, quote) = ["\"\"\"", "'''", "\"", "'"]
+            .iter()
+            .filter_map(|quote| text.find(quote).map(|at| (at, *quote)))
+            .min_by_key(|(at, quote)| (*at, std::cmp::Reverse(quote.len())))?;
+        let body = text.get(start + quote.len()..)?;
+        // A line break right behind three quotes is not part of the text.
+        let skipped = if quote.len() < 3 {
+            0
+        } else {
+            body.len() - body.strip_prefix("\r\n").or_else(|| body.strip_prefix('\n')).unwrap_or(body).len()
+        };
+        let body = body.get(skipped..)?;
+        let before = body.get(..offset)?;
+        let is_plain = quote.starts_with('\'') || !before.contains('\\');
+        let is_inside = !body.get(offset..)?.is_empty() && !before.contains(quote);
+        let at = span.start + start + quote.len() + skipped + offset;
+        let width = body.get(offset..)?.chars().next().map_or(1, char::len_utf8);
+        (is_plain && is_inside).then(|| self.source.place(at..at + width))
+    }
+
     /// The file refused for `faults` that were found after it was read.
     #[must_use]
     pub fn refuse(&self, mut faults: Vec<Fault>) -> Refused {
@@ -73,7 +106,14 @@ impl Config {
     /// As [`Config::locate`]; settings that the host has filled in stand where they come from.
     fn find_setting(&self, plugin: &str, pointer: &str) -> Option<Step> {
         let implied = |key: &str| (plugin == ALERT).then(|| self.find(&[key.to_owned()])).flatten();
-        let written = self.find(&segments(plugin, pointer)).filter(|step| step.path != "plugins");
+        let mut keys = segments(plugin, pointer);
+        if let [list, at, ..] = keys.as_mut_slice()
+            && list == "alert"
+            && let Some(there) = at.parse().ok().and_then(|handed| self.alerts.in_file(handed))
+        {
+            *at = there.to_string();
+        }
+        let written = self.find(&keys).filter(|step| step.path != "plugins");
         written.or_else(|| implied("alerts")).or_else(|| implied("alert"))
     }
 

@@ -22,6 +22,8 @@ const MARKETS_EXAMPLE: &str = "[\"KRW-BTC\"]";
 pub(super) struct Known<'a> {
     pub(super) channels: &'a [&'a str],
     pub(super) markets: &'a [String],
+    /// Those that are written; the one that rules imply is not among them.
+    pub(super) plugins: &'a [&'a str],
 }
 
 impl Known<'_> {
@@ -61,6 +63,18 @@ impl Known<'_> {
         }
     }
 
+    /// The name of a plugin that is written, or a glob that may match one.
+    pub(super) fn plugin(&self, item: &Item<'_>) -> Option<String> {
+        let name = item.string("the name of a plugin", "")?;
+        let exists = name.contains('*') || self.plugins.contains(&name);
+        if !exists {
+            let help = text::suggest(name, self.plugins, "plugins of this file")
+                .unwrap_or_else(|| "no plugin is written in this file: add [plugins.NAME]".to_owned());
+            item.fault(format!("unknown plugin {}", quoted(name)), help);
+        }
+        exists.then(|| name.to_owned())
+    }
+
     fn check_glob(&self, item: &Item<'_>, glob: &str) {
         // What a pattern of the feed stands for is known when the venue's list has been read.
         let may_match = |m: &String| {
@@ -81,7 +95,7 @@ impl Known<'_> {
 }
 
 /// Whether `glob` is written as the venue writes markets; faulted when not.
-fn upper_case(item: &Item<'_>, glob: &str) -> bool {
+pub(super) fn upper_case(item: &Item<'_>, glob: &str) -> bool {
     let upper = glob.to_ascii_uppercase();
     if upper != glob {
         let help = format!("market codes are upper case: {}", quoted(&upper));

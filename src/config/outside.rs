@@ -23,6 +23,12 @@ pub trait Outside {
     /// # Errors
     /// Why it cannot be read, as a fragment.
     fn secret_file(&self, path: &Path) -> Result<(String, bool), String>;
+
+    /// The wall clock, ms since the Unix epoch: for saying what is over already.
+    fn now_ms(&self) -> i64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+    }
 }
 
 /// This process and its machine.

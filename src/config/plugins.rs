@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use super::{
-    Alerts, Bundled, Code, Input, Limits, Plugin,
+    Alerts, Bundled, Code, Input, Limits, OnGap, Plugin,
     channels::check_name,
     json::{self, Numbers},
     names::Known,
@@ -18,6 +18,12 @@ const MAX_PLUGINS: usize = 200;
 const TRADES: &str = "trades";
 /// The plugin that gets the rules.
 pub(super) const ALERT: &str = "alert";
+
+/// What the host adds to the settings of `alert`.
+struct Own {
+    settings: String,
+    has_lag: bool,
+}
 
 /// A plugin as it is being read.
 struct Draft<'a> {
@@ -44,8 +50,11 @@ pub(super) fn read(
             item.walk.fault(span.clone(), &item.path, "the name `trades` is reserved".into(), Some(help));
         }
         if let Some(s) = item.section() {
-            let own =
-                (name == ALERT).then(|| own_settings(alerts, conditions, s.holds("config", "idle_lag")));
+            let lag_is_written = s.holds("config", "idle_lag");
+            let own = (name == ALERT).then(|| Own {
+                settings: own_settings(alerts, conditions, lag_is_written),
+                has_lag: alerts.idle_lag.is_some(),
+            });
             drafts.push(draft(s, name, span, known, own));
         }
     }
@@ -65,8 +74,11 @@ fn own_settings(alerts: &Alerts, conditions: &[String], lag_is_written: bool) ->
     let rules = if alerts.enabled { conditions.join(",") } else { String::new() };
     let lateness = text::show_duration(alerts.lateness);
     let longer = alerts.lateness > Alerts::default().lateness && !lag_is_written;
-    let lag = if longer { format!("\"idle_lag\":\"{lateness}\",") } else { String::new() };
-    format!("{lag}\"lateness\":\"{lateness}\",\"rules\":[{rules}]")
+    let lag = alerts.idle_lag.or(longer.then_some(alerts.lateness)).map(text::show_duration);
+    let lag = lag.map(|lag| format!("\"idle_lag\":\"{lag}\",")).unwrap_or_default();
+    // Whether a gap could be filled stands on the tape: only a reset is the plugin's to do.
+    let on_gap = if alerts.on_gap == OnGap::Reset { "\"on_gap\":\"reset\"," } else { "" };
+    format!("{lag}\"lateness\":\"{lateness}\",{on_gap}\"rules\":[{rules}]")
 }
 
 fn implied(alerts: &Alerts, conditions: &[String]) -> Plugin {
@@ -86,7 +98,7 @@ fn draft<'a>(
     name: &str,
     span: Range<usize>,
     known: &Known<'_>,
-    own: Option<String>,
+    own: Option<Own>,
 ) -> Draft<'a> {
     let input = s.get("input");
     let feeds = input.as_ref().and_then(|i| i.string("the name of a plugin", "\"trades\""));
@@ -154,12 +166,12 @@ fn code(s: &mut Section<'_>, name: &str) -> Option<Code> {
 }
 
 /// The settings as a JSON object; `own` are members that the host adds.
-fn settings(item: Option<Item<'_>>, own: Option<String>) -> String {
+fn settings(item: Option<Item<'_>>, own: Option<Own>) -> String {
     let mut out = String::new();
     if let Some(item) = item.filter(|i| i.section().is_some()) {
         json::write(&item, Numbers::Natural, &mut out);
-        if own.is_some() {
-            refuse_own(&item);
+        if let Some(own) = &own {
+            refuse_own(&item, own.has_lag);
         }
     } else {
         out.push_str("{}");
@@ -167,18 +179,20 @@ fn settings(item: Option<Item<'_>>, own: Option<String>) -> String {
     if let Some(own) = own {
         out.pop();
         out.push_str(if out.len() > 1 { "," } else { "" });
-        out.push_str(&own);
+        out.push_str(&own.settings);
         out.push('}');
     }
     out
 }
 
 /// What the host adds to the `alert` plugin's settings cannot be written there as well.
-fn refuse_own(item: &Item<'_>) {
+fn refuse_own(item: &Item<'_>, has_lag: bool) {
     for (span, key, item) in item.section().map(|s| s.entries()).unwrap_or_default() {
         let place = match key {
             "rules" => "a rule is written as [[alert]]",
             "lateness" => "lateness stands in [alerts]",
+            "on_gap" => "on_gap stands in [alerts]",
+            "idle_lag" if has_lag => "it stands in [alerts] already",
             _ => continue,
         };
         item.walk.fault(span, &item.path, format!("`{key}` is not set here"), Some(place.into()));

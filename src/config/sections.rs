@@ -5,8 +5,8 @@ use std::{net::SocketAddr, ops::RangeInclusive, path::Path, path::PathBuf, time:
 use toml::de::DeTable;
 
 use super::{
-    Config, Heartbeat, Log, LogFormat, LogLevel, Outside, Refused, Runtime, State, Status, Tape, alerts,
-    channels,
+    Config, Control, Heartbeat, Log, LogFormat, LogLevel, Outside, Refused, Runtime, State, Status, Tape,
+    alerts, channels,
     fault::{Fault, MAX_FAULTS, Source},
     feed,
     names::Known,
@@ -85,19 +85,23 @@ fn root<'a>(walk: &'a Walk<'a>, table: &'a DeTable<'a>) -> Config {
     let feed = feed::read(root.sub("feed"));
     let tape = tape(root.sub("tape"));
     let state = state(root.sub("state"));
+    let control = control(root.sub("control"), &state);
     let status = status(root.sub("status"));
     let log = log(root.sub("log"));
     let runtime = runtime(root.sub("runtime"));
     let channels = channels::read(&root.sub("channels"));
     let names: Vec<&str> = channels.iter().map(|c| c.name.as_str()).collect();
     let markets = streams::named(&feed.markets, &feed.streams);
-    let known = Known { channels: &names, markets: &markets };
-    let rules = root.get("alert");
-    let (alerts, conditions) = alerts::read(root.sub("alerts"), rules.as_ref(), &known);
-    let plugins = plugins::read(&root.sub("plugins"), &known, &alerts, &conditions);
+    let written = root.sub("plugins");
+    let plugin_names: Vec<&str> = written.entries().into_iter().map(|(_, name, _)| name).collect();
+    let known = Known { channels: &names, markets: &markets, plugins: &plugin_names };
+    let lists = ["alert", "route", "silence"].map(|key| root.get(key));
+    let (alerts, conditions) =
+        alerts::read(root.sub("alerts"), lists.each_ref().map(Option::as_ref), &known, feed.backfill.enabled);
+    let plugins = plugins::read(&written, &known, &alerts, &conditions);
     root.finish();
     let (warnings, source) = (Vec::new(), walk.source.clone());
-    Config { feed, tape, state, status, log, runtime, plugins, alerts, channels, warnings, source }
+    Config { feed, tape, state, control, status, log, runtime, plugins, alerts, channels, warnings, source }
 }
 
 fn tape(mut s: Section<'_>) -> Tape {
@@ -119,6 +123,34 @@ fn state(mut s: Section<'_>) -> State {
     state
 }
 
+fn control(mut s: Section<'_>, state: &State) -> Control {
+    let enabled = s.or("enabled", true, Item::boolean);
+    let written = s.maybe("socket", Item::path);
+    s.finish();
+    let is_named = written.is_some();
+    let implied = || match &state.dir {
+        Some(dir) => Some(dir.join("control.sock")),
+        None => {
+            Some(runtime_folder(s.walk.outside)?.join(format!("tradehook-{:016x}.sock", file_mark(s.walk))))
+        }
+    };
+    Control { socket: written.or_else(implied).filter(|_| enabled), is_named }
+}
+
+fn runtime_folder(outside: &dyn Outside) -> Option<PathBuf> {
+    outside.variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.is_absolute())
+}
+
+/// A number that tells this file from others, wherever it is named from.
+fn file_mark(walk: &Walk<'_>) -> u64 {
+    let folder = if walk.base.as_os_str().is_empty() { Path::new(".") } else { walk.base };
+    let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let file = folder.join(Path::new(&walk.source.name).file_name().unwrap_or_default());
+    // FNV-1a: it has to be the same in every build.
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    file.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
 fn status(mut s: Section<'_>) -> Status {
     let listen = s.maybe("listen", listen);
     let interval = s.or("heartbeat_interval", Duration::from_secs(60), |i| i.duration(ms(SECOND, HOUR)));
@@ -127,6 +159,16 @@ fn status(mut s: Section<'_>) -> Status {
     let heartbeat = url.map(|url| Heartbeat { url, interval, allow_private });
     s.finish();
     Status { listen, heartbeat }
+}
+
+/// Every key that the readers ask for, of this text.
+#[cfg(test)]
+pub(super) fn asked(text: &str, outside: &dyn Outside) -> std::collections::BTreeSet<String> {
+    let source = Source::new("config.toml", text);
+    let (tree, _) = DeTable::parse_recoverable(text);
+    let walk = Walk::new(&source, outside, Path::new("base"));
+    root(&walk, tree.get_ref());
+    walk.asked()
 }
 
 /// A loopback address with a port.

@@ -6,7 +6,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{fault::Source, streams::Stream};
+use super::{fault::Source, rules::Alerts, streams::Stream};
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Config {
     pub tape: Tape,
     /// What outlives the process.
     pub state: State,
+    /// How the running process is spoken to.
+    pub control: Control,
     /// Health and metrics over HTTP.
     pub status: Status,
     /// Logging.
@@ -41,6 +43,7 @@ impl Config {
         self.feed == other.feed
             && self.tape == other.tape
             && self.state == other.state
+            && self.control == other.control
             && self.status == other.status
             && self.log == other.log
             && self.runtime == other.runtime
@@ -219,6 +222,15 @@ impl Default for Tape {
 pub struct State {
     /// Folder of checkpoints and outbox; `None`: nothing outlives the process.
     pub dir: Option<PathBuf>,
+}
+
+/// `[control]`: the socket by which the running process is spoken to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// Where it is; `None`: there is none.
+    pub socket: Option<PathBuf>,
+    /// Whether the file says where.
+    pub is_named: bool,
 }
 
 /// `[status]`: health and metrics over HTTP.
@@ -404,93 +416,6 @@ impl Default for Limits {
     }
 }
 
-/// `[alerts]` and the rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alerts {
-    /// Whether the rules run.
-    pub enabled: bool,
-    /// How late a trade may be and still count.
-    pub lateness: Duration,
-    /// For alerts of plugins that belong to no rule; rules have these filled in.
-    pub defaults: AlertDefaults,
-    /// The rules, in the order of the file: rule `n` is `/rules/n` in the plugin's settings.
-    pub rules: Vec<Rule>,
-}
-
-impl Default for Alerts {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            lateness: Duration::from_secs(2),
-            defaults: AlertDefaults::default(),
-            rules: Vec::new(),
-        }
-    }
-}
-
-/// `[alerts.defaults]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlertDefaults {
-    /// Channels that are told.
-    pub notify: Vec<String>,
-    /// How bad it is.
-    pub severity: Severity,
-    /// Least time between two alerts of one kind and market; `None`: 30 s for events, none for
-    /// conditions that hold.
-    pub cooldown: Option<Duration>,
-}
-
-impl Default for AlertDefaults {
-    fn default() -> Self {
-        Self { notify: vec![STDOUT.into()], severity: Severity::Info, cooldown: None }
-    }
-}
-
-/// The host's part of one `[[alert]]`; the condition is in the `alert` plugin's settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Unique among the rules.
-    pub id: String,
-    /// For people.
-    pub name: Option<String>,
-    /// How bad it is.
-    pub severity: Severity,
-    /// See [`AlertDefaults::cooldown`]; zero is lawful.
-    pub cooldown: Option<Duration>,
-    /// Channels that are told.
-    pub notify: Vec<String>,
-    /// Template of the message; its text stands at `/alert/N/message` of the file.
-    pub message: Option<String>,
-    /// Whether the end of a condition is told too.
-    pub resolved: bool,
-    /// Canonical JSON of the condition part (kind, parameters, markets, timing): two rules with
-    /// equal text mean the same, whatever they are called and whomever they tell.
-    pub semantic: String,
-}
-
-/// How bad an alert is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// Look at it.
-    Warning,
-    /// Act.
-    Critical,
-}
-
-impl Severity {
-    /// Its name in the file.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-}
-
 /// Name of the channel that exists without being written.
 pub const STDOUT: &str = "stdout";
 
@@ -522,6 +447,18 @@ pub enum ChannelKind {
     },
     /// An HTTP endpoint.
     Webhook(Webhook),
+}
+
+impl ChannelKind {
+    /// Its name in `kind = "…"`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Stdout { .. } => "stdout",
+            Self::File { .. } => "file",
+            Self::Webhook(_) => "webhook",
+        }
+    }
 }
 
 /// Shape of a line on the output.

@@ -77,6 +77,8 @@ fn join(code: &str, depth: Option<&str>) -> String {
 /// Reads the table.
 pub(super) fn read(section: &Section<'_>) -> Vec<Stream> {
     let mut streams = Vec::new();
+    #[cfg(test)]
+    section.knows(&KINDS);
     for (span, key, item) in section.entries() {
         if KINDS.contains(&key) {
             let codes = codes(&item, key == "orderbook");

@@ -36,7 +36,7 @@ const DURATION_UNITS: [(&str, u64); 5] =
 ///
 /// # Errors
 /// What would be accepted instead.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(format!("write its unit: \"{text}s\", \"{text}ms\", \"{text}m\""));
     }

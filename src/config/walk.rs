@@ -29,6 +29,9 @@ pub(super) struct Walk<'a> {
     more: Cell<usize>,
     warnings: RefCell<Vec<Fault>>,
     secrets: RefCell<Vec<Range<usize>>>,
+    /// Paths of all keys that were asked for, whether they are there or not.
+    #[cfg(test)]
+    asked: RefCell<std::collections::BTreeSet<String>>,
 }
 
 /// What a walk leaves behind.
@@ -49,7 +52,14 @@ impl<'a> Walk<'a> {
             more: Cell::new(0),
             warnings: RefCell::default(),
             secrets: RefCell::default(),
+            #[cfg(test)]
+            asked: RefCell::default(),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> std::collections::BTreeSet<String> {
+        self.asked.borrow().clone()
     }
 
     pub(super) fn fault(&self, span: Range<usize>, path: &str, message: String, help: Option<String>) {
@@ -273,7 +283,11 @@ impl<'a> Section<'a> {
 
     /// The value of `key`, if it is there.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Item<'a>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
+        #[cfg(test)]
+        self.walk.asked.borrow_mut().insert(self.path_of(key));
         let value = self.table?.get(key)?;
         Some(Item { walk: self.walk, path: self.path_of(key), span: value.span(), value: value.get_ref() })
     }
@@ -325,6 +339,12 @@ impl<'a> Section<'a> {
         let mut entries: Vec<_> = self.table.into_iter().flat_map(|t| t.iter()).map(entry).collect();
         entries.sort_by_key(|e| e.0.start);
         entries
+    }
+
+    /// Notes keys that are read by [`Section::entries`] and not by name.
+    #[cfg(test)]
+    pub(super) fn knows(&self, keys: &[&str]) {
+        self.walk.asked.borrow_mut().extend(keys.iter().map(|key| self.path_of(key)));
     }
 
     /// Whether the table under `key` has a key `inner`; this is not asking for either.

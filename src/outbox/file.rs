@@ -319,6 +319,27 @@ impl Store for FileStore {
         })
     }
 
+    fn redo(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
+        let redone = self.write("queueing again", Durability::Immediate, |txn| {
+            let mut queues = Queues::open(txn, self.limits)?;
+            let taken = queues.take_dead(which)?;
+            for letter in &taken {
+                queues.push_again(letter)?;
+            }
+            Ok(taken.len() as u64)
+        })?;
+        if redone > 0 {
+            self.changes.send_modify(|n| *n += 1);
+        }
+        Ok(redone)
+    }
+
+    fn forget(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
+        self.write("forgetting", Durability::Immediate, |txn| {
+            Ok(Queues::open(txn, self.limits)?.take_dead(which)?.len() as u64)
+        })
+    }
+
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }

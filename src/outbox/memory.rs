@@ -75,6 +75,14 @@ impl Inner {
         }
     }
 
+    /// Takes the dead letters out that are meant, the oldest first.
+    fn take_dead(&mut self, which: &dyn Fn(&str, &str) -> bool) -> Vec<DeadLetter> {
+        let is_meant = |d: &DeadLetter| which(&d.delivery.notification_id, &d.delivery.channel);
+        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.dead).into_iter().partition(is_meant);
+        self.dead = kept.into();
+        taken
+    }
+
     fn leave(&mut self, id: &str, at_ms: i64) {
         self.ids.insert(id.to_owned(), Some(at_ms));
         self.gone.push_back((at_ms, id.to_owned()));
@@ -219,6 +227,27 @@ impl Store for MemoryStore {
 
     fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
         Ok(self.lock().dead.iter().rev().take(limit).cloned().collect())
+    }
+
+    fn redo(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
+        let mut inner = self.lock();
+        let taken = inner.take_dead(which);
+        for letter in &taken {
+            // Its id is queued again, so it must not be forgotten as one that left.
+            let id = &letter.delivery.notification_id;
+            inner.gone.retain(|(_, gone)| gone != id);
+            inner.ids.insert(id.clone(), None);
+            inner.queues.entry(letter.delivery.channel.clone()).or_default().push(&letter.delivery);
+        }
+        drop(inner);
+        if !taken.is_empty() {
+            self.changes.send_modify(|n| *n += 1);
+        }
+        Ok(taken.len() as u64)
+    }
+
+    fn forget(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
+        Ok(self.lock().take_dead(which).len() as u64)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

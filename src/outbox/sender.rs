@@ -19,7 +19,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use worker::Worker;
 
 /// How often forgotten ids are cleared away.
@@ -52,6 +52,8 @@ pub struct ChannelCounters {
     pub broken: AtomicBool,
     /// What the last failed attempt said.
     pub last_error: Mutex<Option<String>>,
+    /// Told by a person: whatever waits is to be tried at once, even by a broken channel.
+    pub wake: Notify,
 }
 
 /// Serves every channel of a store.

@@ -188,6 +188,19 @@ pub trait Store: Send + Sync {
     /// When the store cannot be read.
     fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
 
+    /// Queues dead letters anew that `which` means by id and channel, as if they had never been
+    /// tried; how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is changed then.
+    fn redo(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError>;
+
+    /// Forgets dead letters that `which` means by id and channel; how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is changed then.
+    fn forget(&self, which: &dyn Fn(&str, &str) -> bool) -> Result<u64, StoreError>;
+
     /// Changes with every commit that queues something.
     fn changes(&self) -> watch::Receiver<u64>;
 }

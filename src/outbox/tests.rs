@@ -1,6 +1,8 @@
 //! Crashes, queues and retries, in virtual time.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod redo;
+
 use super::*;
 use crate::{
     alert::{AlertState, Severity},

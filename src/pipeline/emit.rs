@@ -98,7 +98,8 @@ impl Mouth {
             let index = self.number(offset);
             if let Some(alert) = alert {
                 self.alerts += 1;
-                out.push(Emitted::Alert(raised(&self.plugin, alert, trigger, index, flags)));
+                let raised = raised(&self.plugin, alert, trigger, index, flags);
+                out.push(Emitted::Alert(Raised { heard_at_ms: at_ms, ..raised }));
             }
             if let Some(body) = record {
                 self.records += 1;
@@ -167,6 +168,7 @@ fn raised(plugin: &str, alert: plugin::Alert, trigger: Trigger, index: u32, flag
         }),
         title: alert.title,
         at_ms: alert.at_ms,
+        heard_at_ms: alert.at_ms,
         fields: fields(alert.fields),
         trigger,
         index,

@@ -21,10 +21,12 @@ pub(super) type Id = [u8; 32];
 pub(super) type Fingerprint = Id;
 
 /// Which step of an episode is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Transition {
     Event,
     Firing,
+    /// Another severity of what fires.
+    Changed,
     Repeat,
     Resolved,
 }
@@ -34,7 +36,7 @@ impl Transition {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
-            Self::Firing => "firing",
+            Self::Firing | Self::Changed => "firing",
             Self::Repeat => "repeat",
             Self::Resolved => "resolved",
         }

@@ -9,43 +9,49 @@
 
 use super::{
     body::Facts,
-    identity::hex,
+    identity::{Transition, hex},
     rule::RulePolicy,
+    sample,
     state::Notice,
     value::{self, Digits},
 };
-use crate::{
-    alert::{AlertState, FieldValue, Raised, Trigger},
-    policy::identity::Transition,
-};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use crate::alert::{AlertState, FieldValue, Fields, Raised, Severity, Trigger};
+use minijinja::{Environment, Error, ErrorKind, Template, UndefinedBehavior, Value};
 use std::{collections::BTreeMap, fmt};
 
 /// Longest text of a message, in bytes; what is more is cut with a mark. That of the strictest
 /// chat in use.
-const MAX_TEXT: usize = 4096;
+pub(super) const MAX_TEXT: usize = 4096;
 
 /// Longest source of a template. Chosen: ten screens of text.
 const MAX_SOURCE: usize = 16 * 1024;
 
 /// What a template may name beside the values of its own rule.
-const COMMON: [&str; 16] = [
+const COMMON: [&str; 24] = [
     "rule",
     "plugin",
+    "plugin_rule",
+    "labels",
+    "sid",
     "key",
     "market",
     "state",
+    "previous_state",
     "severity",
+    "previous_severity",
     "title",
     "at",
     "at_kst",
     "at_ms",
+    "started_at",
     "fields",
     "episode_id",
     "suppressed_count",
     "duration",
+    "duration_ms",
     "links",
     "late",
+    "replay",
 ];
 
 /// A message template that cannot be used.
@@ -98,7 +104,8 @@ impl Templates {
             message,
         };
         let at_line = |error: &Error| {
-            let offset = error.line().map(|line| line_start(source, line));
+            let offset = error.range().map(|range| range.start);
+            let offset = offset.or_else(|| error.line().map(|line| line_start(source, line)));
             fault(error.line(), offset, explain(error))
         };
         if source.len() > MAX_SOURCE {
@@ -107,22 +114,15 @@ impl Templates {
         let name = name_of(&rule.plugin, &rule.id);
         self.environment.add_template_owned(name.clone(), source.to_owned()).map_err(|e| at_line(&e))?;
         let template = self.environment.get_template(&name).map_err(|e| at_line(&e))?;
-        if !rule.sample.is_empty() {
-            let mut names: Vec<_> = template.undeclared_variables(false).into_iter().collect();
-            names.sort_unstable();
-            let known = |name: &str| {
-                COMMON.contains(&name)
-                    || rule.sample.iter().any(|(known, _)| known == name)
-                    || self.environment.globals().any(|(global, _)| global == name)
-            };
-            if let Some(name) = names.iter().find(|name| !known(name)) {
-                let offset = source.find(name.as_str());
-                let line = offset.map(|at| source[..at].matches('\n').count() + 1);
-                return Err(fault(line, offset, format!("`{name}` is not a value of this alert")));
-            }
+        if let Some((name, meant)) = self.unknown_name(rule, &template) {
+            let offset = source.find(name.as_str());
+            let line = offset.map(|at| source[..at].matches('\n').count() + 1);
+            let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+            return Err(fault(line, offset, format!("`{name}` is not a value of this alert{meant}")));
         }
         for state in [AlertState::Firing, AlertState::Resolved] {
-            let rendered = template.render(sample(rule, state));
+            let raised = sample_of(rule, "KRW-BTC", state);
+            let rendered = template.render(context(&sample_facts(rule, &raised, rule.severity)));
             // Values of unknown rules are absent here and may well be there at run time.
             if let Err(error) = rendered
                 && !(rule.sample.is_empty() && may_be_absence(&error))
@@ -131,6 +131,33 @@ impl Templates {
             }
         }
         Ok(())
+    }
+
+    /// A name in the template that no alert of the rule has, and the one that was probably meant.
+    /// Where it is not known what alerts carry, only a near miss counts.
+    fn unknown_name(
+        &self,
+        rule: &RulePolicy,
+        template: &Template<'_, '_>,
+    ) -> Option<(String, Option<String>)> {
+        let strict = !rule.sample.is_empty();
+        let values = if strict { rule.sample.clone() } else { sample::values() };
+        let globals: Vec<_> = self.environment.globals().map(|(name, _)| name.to_owned()).collect();
+        let own = values.iter().map(|(name, _)| name.as_str());
+        let known: Vec<&str> =
+            COMMON.into_iter().chain(own).chain(globals.iter().map(String::as_str)).collect();
+        let mut names: Vec<_> = template.undeclared_variables(false).into_iter().collect();
+        names.sort_unstable();
+        names.into_iter().filter(|name| !known.contains(&name.as_str())).find_map(|name| {
+            let meant = sample::meant(&name, known.iter().copied()).map(str::to_owned);
+            (strict || meant.is_some()).then_some((name, meant))
+        })
+    }
+
+    /// The text of a message of `rule` with sample values.
+    pub(super) fn sample_text(&self, rule: &RulePolicy, key: &str, severity: Severity) -> String {
+        let raised = sample_of(rule, key, AlertState::Firing);
+        self.text(&sample_facts(rule, &raised, severity)).0
     }
 
     /// The text of a message, and why its template failed, if it did.
@@ -168,8 +195,14 @@ fn explain(error: &Error) -> String {
 
 /// What is said where the operator wrote no template: the plugin's own line.
 fn default_text(facts: &Facts<'_>) -> String {
-    let Raised { title, rule, key, state, .. } = facts.raised;
-    let text = if title.is_empty() { format!("{key} {rule} {}", state.as_str()) } else { title.clone() };
+    let Raised { title, key, state, .. } = facts.raised;
+    let text =
+        if title.is_empty() { format!("{key} {} {}", facts.id, state.as_str()) } else { title.clone() };
+    let text = if facts.notice.kind == Transition::Repeat {
+        format!("{text} (for {})", value::duration(facts.duration_ms()))
+    } else {
+        text
+    };
     match facts.notice.suppressed {
         0 => text,
         n => format!("{text} ({n} more before it)"),
@@ -195,12 +228,21 @@ fn context(facts: &Facts<'_>) -> Value {
     let market = facts.market();
     let mut set = |name: &str, value: Value| drop(names.insert(name.to_owned(), value));
     let text_map = |pairs: &[(&str, &str)]| Value::from_pairs(pairs.iter().map(|(k, v)| (*k, *v)));
-    set("rule", text_map(&[("id", &raised.rule), ("name", &rule.name), ("severity", severity.as_str())]));
+    let (id, kind) = (facts.id, rule.kind.as_str());
+    let about_rule = [("id", id), ("name", &rule.name), ("severity", severity.as_str()), ("kind", kind)];
+    set("rule", text_map(&about_rule));
     set("plugin", Value::from(raised.plugin.as_str()));
+    set("plugin_rule", Value::from(raised.rule.as_str()));
+    set("labels", Value::from_pairs(rule.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()))));
+    if let Trigger::Trade { sequential_id, .. } = raised.trigger {
+        set("sid", Value::from(sequential_id));
+    }
     set("key", Value::from(raised.key.as_str()));
     set("market", Value::from(market.unwrap_or(&raised.key)));
     set("state", Value::from(raised.state.as_str()));
+    set("previous_state", Value::from(facts.previous_state()));
     set("severity", Value::from(severity.as_str()));
+    set("previous_severity", Value::from(notice.previous.map(Severity::as_str)));
     set("title", Value::from(raised.title.as_str()));
     set("at", Value::from(value::utc(raised.at_ms)));
     set("at_kst", Value::from(value::kst(raised.at_ms)));
@@ -208,10 +250,12 @@ fn context(facts: &Facts<'_>) -> Value {
     set("fields", fields);
     set("episode_id", Value::from(hex(&notice.episode)));
     set("suppressed_count", Value::from(notice.suppressed));
-    set("duration", Value::from(value::duration(raised.at_ms.saturating_sub(notice.started_at_ms))));
+    set("started_at", Value::from(value::utc(notice.started_at_ms)));
+    set("duration", Value::from(value::duration(facts.duration_ms())));
+    set("duration_ms", Value::from(facts.duration_ms()));
     set("late", Value::from(raised.late));
-    let link = market.map(|m| format!("https://upbit.com/exchange?code=CRIX.UPBIT.{m}")).unwrap_or_default();
-    set("links", text_map(&[("upbit", &link)]));
+    set("replay", Value::from(raised.replay));
+    set("links", text_map(&[("upbit", &facts.link().unwrap_or_default())]));
     Value::from_pairs(names)
 }
 
@@ -231,25 +275,43 @@ fn template_value(value: &FieldValue) -> Value {
     }
 }
 
-fn sample(rule: &RulePolicy, state: AlertState) -> Value {
-    let raised = Raised {
+/// An alert of `rule` that never was.
+fn sample_of(rule: &RulePolicy, key: &str, state: AlertState) -> Raised {
+    let is_of_plugin = rule.claim.is_some();
+    let fields: Fields = if !rule.sample.is_empty() {
+        rule.sample.clone()
+    } else if is_of_plugin {
+        Fields::new()
+    } else {
+        sample::values()
+    };
+    Raised {
         plugin: rule.plugin.clone(),
         rule: rule.id.clone(),
-        key: "KRW-BTC".to_owned(),
+        key: key.to_owned(),
         state,
         severity: None,
         title: "a sample".to_owned(),
         at_ms: 1_763_769_720_000,
-        fields: rule.sample.clone(),
+        heard_at_ms: 1_763_769_720_000,
+        fields,
         trigger: Trigger::Trade { sequential_id: 1, offset: 0 },
         index: 0,
         late: false,
         replay: false,
+    }
+}
+
+fn sample_facts<'a>(rule: &'a RulePolicy, raised: &'a Raised, severity: Severity) -> Facts<'a> {
+    const NOTICE: Notice = Notice {
+        kind: Transition::Firing,
+        episode: [0; 32],
+        sequence: 0,
+        started_at_ms: 1_763_769_600_000,
+        suppressed: 0,
+        previous: None,
     };
-    let notice =
-        Notice { kind: Transition::Firing, episode: [0; 32], sequence: 0, started_at_ms: 0, suppressed: 0 };
-    let severity = rule.severity;
-    context(&Facts { raised: &raised, rule, severity, fingerprint: [0; 32], notice: &notice })
+    Facts { raised, rule, id: &rule.id, severity, fingerprint: [0; 32], notice: &NOTICE }
 }
 
 fn environment() -> Environment<'static> {

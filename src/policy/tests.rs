@@ -1,6 +1,9 @@
 //! Golden cases and properties of policy.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod properties;
+mod scenes;
+
 use super::*;
 use crate::alert::{FieldValue, Record, Trigger};
 use std::collections::{BTreeSet, HashSet};
@@ -19,6 +22,7 @@ fn raised(state: AlertState, key: &str, at_ms: i64) -> Raised {
         severity: None,
         title: format!("{key} crossed 100,000,000 upward at 100,010,000"),
         at_ms,
+        heard_at_ms: at_ms,
         fields: vec![
             ("price".to_owned(), number("100010000")),
             ("change_pct".to_owned(), number("5.125")),
@@ -36,9 +40,10 @@ fn rule(cooldown_ms: Option<u64>) -> RulePolicy {
         plugin: "alert".to_owned(),
         id: "btc-100m".to_owned(),
         name: "BTC reaches 1억".to_owned(),
+        kind: "cross".to_owned(),
         severity: Severity::Warning,
         cooldown_ms,
-        notify: vec!["stdout".to_owned()],
+        notify: Some(vec!["stdout".to_owned()]),
         resolved: true,
         semantic: "{}".to_owned(),
         ..RulePolicy::default()
@@ -100,7 +105,8 @@ fn a_rise_in_severity_is_told_and_belongs_to_the_same_episode() {
     let episodes: HashSet<_> = out.iter().map(|d| &d.episode_id).collect();
     let ids: HashSet<_> = out.iter().map(|d| &d.notification_id).collect();
     assert_eq!((episodes.len(), ids.len()), (1, 4));
-    assert!(out[1].body.starts_with(r#"{"type":"alert.repeat","version":1,"#));
+    assert!(out[1].body.starts_with(r#"{"type":"alert.firing","version":1,"#));
+    assert!(out[1].body.contains(r#""previous_state":"firing","previous_severity":"info","#));
 }
 
 /// The body of a message, to the byte: receivers rely on it.
@@ -113,13 +119,14 @@ fn the_canonical_event_is_as_documented() {
     let expect = format!(
         concat!(
             r#"{{"type":"alert.firing","version":1,"notification_id":"{}","episode_id":"{}","fingerprint":"{}","#,
-            r#""plugin":"alert","rule":{{"id":"btc-100m","name":"BTC reaches 1억","severity":"warning"}},"#,
-            r#""key":{{"market":"KRW-BTC","name":"KRW-BTC"}},"state":"firing","previous_state":"ok","#,
+            r#""plugin":"alert","rule":{{"id":"btc-100m","name":"BTC reaches 1억","severity":"warning","kind":"cross"}},"#,
+            r#""key":{{"market":"KRW-BTC","name":"KRW-BTC"}},"labels":{{}},"state":"firing","previous_state":"ok","#,
             r#""at":"2025-11-22T00:02:00.000Z","at_kst":"2025-11-22T09:02:00.000+09:00","#,
-            r#""started_at":"2025-11-22T00:02:00.000Z","#,
+            r#""started_at":"2025-11-22T00:02:00.000Z","duration":"0ms","duration_ms":0,"#,
             r#""values":{{"price":"100010000","change_pct":"5.125","volume":"0.000000010000000001"}},"#,
-            r#""trigger":{{"trade":{{"sequential_id":17001763769720000,"offset":3}}}},"#,
-            r#""suppressed_count":0,"late":false,"replay":false,"#,
+            r#""trigger":{{"sid":17001763769720000,"price":"100010000","volume":"0.000000010000000001","offset":3}},"#,
+            r#""suppressed_count":0,"late":false,"partial":false,"replay":false,"#,
+            r#""links":{{"upbit":"https://upbit.com/exchange?code=CRIX.UPBIT.KRW-BTC"}},"#,
             r#""title":"KRW-BTC crossed 100,000,000 upward at 100,010,000","#,
             r#""text":"KRW-BTC crossed 100,000,000 upward at 100,010,000"}}"#
         ),
@@ -157,7 +164,7 @@ fn identity_is_the_documented_hash_of_the_input() {
 
 #[test]
 fn routes_are_the_rules_or_the_defaults_and_each_channel_has_its_own_id() {
-    let many = RulePolicy { notify: ["a", "b", "a"].map(str::to_owned).to_vec(), ..rule(None) };
+    let many = RulePolicy { notify: Some(["a", "b", "a"].map(str::to_owned).to_vec()), ..rule(None) };
     let mut policy = policy(vec![many]);
     let mut out = Vec::new();
     policy.apply(&raised(AlertState::Event, "KRW-BTC", 0), &mut out);
@@ -168,7 +175,7 @@ fn routes_are_the_rules_or_the_defaults_and_each_channel_has_its_own_id() {
     let own = Raised { plugin: "my_model".to_owned(), ..raised(AlertState::Event, "KRW-BTC", 0) };
     assert_eq!(policy.apply(&own, &mut out), Verdict::Notified);
     assert_eq!(out[0].channel, "stdout");
-    let quiet = RulePolicy { notify: Vec::new(), ..rule(None) };
+    let quiet = RulePolicy { notify: Some(Vec::new()), ..rule(None) };
     let verdict = super::tests::policy(vec![quiet]).apply(&raised(AlertState::Event, "KRW-BTC", 0), &mut out);
     assert_eq!(verdict, Verdict::Unrouted);
 }
@@ -245,7 +252,12 @@ fn a_template_that_cannot_work_is_refused_with_its_place() {
     };
     check("{{ price", &[], Some(1), "syntax error");
     check("a\n{{ price | krv }}", &[], Some(2), "krv");
-    check("a\nb {{ prise }}", &["price"], Some(2), "`prise` is not a value of this alert");
+    check(
+        "a\nb {{ prise }}",
+        &["price"],
+        Some(2),
+        "`prise` is not a value of this alert; did you mean `price`?",
+    );
     check("{{ title | krw }}", &["price"], Some(1), "`a sample` is not a number");
     check(&"x".repeat(20_000), &[], None, "longer than");
     let good = RulePolicy {

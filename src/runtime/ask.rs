@@ -1,11 +1,15 @@
-//! Questions to the plugins of the running job: what one has in mind, for people.
+//! Questions to the pipelines of the running job: what a plugin has in mind, and how the policy
+//! stands, for people.
 //!
-//! A plugin lives on its pipeline's thread, so the question goes there and is answered between two
+//! Both live on the pipeline's thread, so the question goes there and is answered between two
 //! batches. Whoever asks waits for a bounded time; the pipeline waits for nobody.
 //!
 //! Keeps: [fails-alone] [bounded]
 
-use crate::pipeline::{InspectError, Pipeline};
+use crate::{
+    pipeline::{InspectError, Pipeline},
+    policy::Policy,
+};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -48,19 +52,23 @@ impl fmt::Display for AskError {
 
 impl std::error::Error for AskError {}
 
-struct Question {
-    plugin: String,
-    query: String,
-    answer: oneshot::Sender<Result<String, InspectError>>,
-}
+type Question = Box<dyn FnOnce(&mut Pipeline, &Policy) + Send>;
 
-/// Asks the plugins of the running job; clones ask the same, across reloads.
+/// Asks the pipelines of the running job; clones ask the same, across reloads.
 #[derive(Clone, Default)]
 pub struct Inspector {
-    desks: Arc<Mutex<BTreeMap<String, SyncSender<Question>>>>,
+    /// By plugin.
+    desks: Arc<Mutex<BTreeMap<String, Counter>>>,
 }
 
-/// Where the questions to the plugins of one pipeline arrive.
+/// Where the questions to a pipeline are handed in.
+#[derive(Clone)]
+struct Counter {
+    pipeline: String,
+    questions: SyncSender<Question>,
+}
+
+/// Where the questions to one pipeline arrive.
 pub(super) struct Desk {
     questions: Receiver<Question>,
 }
@@ -71,19 +79,40 @@ impl Inspector {
     /// # Errors
     /// Why there is no answer.
     pub async fn inspect(&self, plugin: &str, query: &str) -> Result<String, AskError> {
-        let unknown = AskError::Plugin(InspectError::Unknown);
-        let desk = self.lock().get(plugin).cloned().ok_or_else(|| unknown.clone())?;
-        let (answer, answered) = oneshot::channel();
-        let question = Question { plugin: plugin.to_owned(), query: query.to_owned(), answer };
-        desk.try_send(question).map_err(|error| match error {
-            TrySendError::Full(_) => AskError::Busy,
-            TrySendError::Disconnected(_) => unknown.clone(),
-        })?;
-        match timeout(PATIENCE, answered).await {
-            Err(_elapsed) => Err(AskError::Late),
-            Ok(Err(_gone)) => Err(unknown),
-            Ok(Ok(answer)) => answer.map_err(AskError::Plugin),
+        let unknown = || AskError::Plugin(InspectError::Unknown);
+        let counter = self.lock().get(plugin).cloned().ok_or_else(unknown)?;
+        let (name, query) = (plugin.to_owned(), query.to_owned());
+        let answered = counter.put(move |pipeline, _| pipeline.inspect(&name, &query))?;
+        answered.wait().await?.map_err(AskError::Plugin)
+    }
+
+    /// Asks the policy of every pipeline, all at once.
+    ///
+    /// # Errors
+    /// Of one that does not answer: its name, and why.
+    pub async fn policies<T: Send + 'static>(
+        &self,
+        question: impl Fn(&Policy) -> T + Send + Sync + 'static,
+    ) -> Result<Vec<T>, (String, AskError)> {
+        let mut counters: Vec<Counter> = self.lock().values().cloned().collect();
+        counters.sort_by(|a, b| a.pipeline.cmp(&b.pipeline));
+        counters.dedup_by(|a, b| a.pipeline == b.pipeline);
+        let question = Arc::new(question);
+        let mut asked = Vec::new();
+        for counter in counters {
+            let question = Arc::clone(&question);
+            let put = counter.put(move |_, policy| question(policy));
+            asked.push((counter.pipeline, put));
         }
+        let mut answers = Vec::new();
+        for (pipeline, put) in asked {
+            let answer = match put {
+                Ok(answered) => answered.wait().await,
+                Err(error) => Err(error),
+            };
+            answers.push(answer.map_err(|error| (pipeline, error))?);
+        }
+        Ok(answers)
     }
 
     /// The names of the plugins that can be asked, as far as they export it.
@@ -92,11 +121,11 @@ impl Inspector {
         self.lock().keys().cloned().collect()
     }
 
-    /// From now on questions to these plugins arrive here.
-    pub(super) fn open<'a>(&self, plugins: impl Iterator<Item = &'a str>) -> Desk {
+    /// From now on questions to this pipeline and its plugins arrive here.
+    pub(super) fn open<'a>(&self, pipeline: &str, plugins: impl Iterator<Item = &'a str>) -> Desk {
         let (sender, questions) = sync_channel(WAITING);
-        let mut desks = self.lock();
-        desks.extend(plugins.map(|plugin| (plugin.to_owned(), sender.clone())));
+        let counter = Counter { pipeline: pipeline.to_owned(), questions: sender };
+        self.lock().extend(plugins.map(|plugin| (plugin.to_owned(), counter.clone())));
         Desk { questions }
     }
 
@@ -105,26 +134,59 @@ impl Inspector {
         self.lock().retain(|plugin, _| keep(plugin));
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, SyncSender<Question>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Counter>> {
         self.desks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An answer under way.
+struct Answered<T>(oneshot::Receiver<T>);
+
+impl<T> Answered<T> {
+    async fn wait(self) -> Result<T, AskError> {
+        match timeout(PATIENCE, self.0).await {
+            Err(_elapsed) => Err(AskError::Late),
+            Ok(Err(_gone)) => Err(AskError::Plugin(InspectError::Unknown)),
+            Ok(Ok(answer)) => Ok(answer),
+        }
+    }
+}
+
+impl Counter {
+    fn put<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Pipeline, &Policy) -> T + Send + 'static,
+    ) -> Result<Answered<T>, AskError> {
+        let (answer, answered) = oneshot::channel();
+        let ask = move |pipeline: &mut Pipeline, policy: &Policy| {
+            // Whoever asked and went away needs no answer.
+            if !answer.is_closed() {
+                let _gone = answer.send(question(pipeline, policy));
+            }
+        };
+        match self.questions.try_send(Box::new(ask)) {
+            Ok(()) => Ok(Answered(answered)),
+            Err(TrySendError::Full(_)) => Err(AskError::Busy),
+            Err(TrySendError::Disconnected(_)) => Err(AskError::Plugin(InspectError::Unknown)),
+        }
     }
 }
 
 impl Desk {
     /// Answers what waits, but not without end.
-    pub(super) fn answer(&self, pipeline: &mut Pipeline) {
-        for Question { plugin, query, answer } in self.questions.try_iter().take(AT_ONCE) {
-            // Whoever asked and went away needs no answer.
-            if !answer.is_closed() {
-                let _gone = answer.send(pipeline.inspect(&plugin, &query));
-            }
-        }
+    pub(super) fn answer(&self, pipeline: &mut Pipeline, policy: &Policy) {
+        self.questions.try_iter().take(AT_ONCE).for_each(|question| question(pipeline, policy));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn no_rules() -> Policy {
+        Policy::new(Vec::new(), crate::policy::Defaults::default())
+            .unwrap_or_else(|_| panic!("it has no rules"))
+    }
 
     fn nothing() -> Pipeline {
         Pipeline::start("none", Vec::new(), None).unwrap_or_else(|_| panic!("it has no plugins"))
@@ -136,7 +198,7 @@ mod tests {
         let inspector = Inspector::default();
         let unknown = Err(AskError::Plugin(InspectError::Unknown));
         assert_eq!(inspector.inspect("alert", "{}").await, unknown);
-        let desk = inspector.open(["alert", "filter"].into_iter());
+        let desk = inspector.open("alert", ["alert", "filter"].into_iter());
         assert_eq!(inspector.plugins(), ["alert", "filter"]);
         assert_eq!(inspector.inspect("alert", "{}").await, Err(AskError::Late), "nobody is at the desk");
         let asked = tokio::spawn({
@@ -144,8 +206,15 @@ mod tests {
             async move { inspector.inspect("filter", "{}").await }
         });
         tokio::task::yield_now().await;
-        desk.answer(&mut nothing());
+        desk.answer(&mut nothing(), &no_rules());
         assert_eq!(asked.await.ok(), Some(unknown.clone()), "the pipeline has no such plugin");
+        let asked = tokio::spawn({
+            let inspector = inspector.clone();
+            async move { inspector.policies(|_| "asked").await }
+        });
+        tokio::task::yield_now().await;
+        desk.answer(&mut nothing(), &no_rules());
+        assert_eq!(asked.await.ok(), Some(Ok(vec!["asked"])), "two plugins, and one pipeline");
         let waiting: Vec<_> = (0..WAITING)
             .map(|_| {
                 let inspector = inspector.clone();

@@ -9,6 +9,9 @@ pub const BUNDLED: [(Bundled, &[u8]); 3] = [
     (Bundled::Aggregate, include_bytes!("../../plugins/built/aggregate.wasm")),
 ];
 
+/// What bundled guests say of their settings, as JSON Schemas; their manifests carry the same text.
+pub const SCHEMAS: &[(Bundled, &str)] = &[];
+
 /// The code of one of them.
 pub(super) fn code(bundled: Bundled) -> &'static [u8] {
     BUNDLED.iter().find(|(known, _)| *known == bundled).map_or(&[], |(_, code)| code)

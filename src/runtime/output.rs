@@ -7,6 +7,7 @@ use super::plan::Group;
 use crate::{
     alert::{FieldValue, Raised, Record},
     delivery::Delivery,
+    entry::Entry,
     pipeline::Emitted,
     policy::{Policy, StateError, TemplateFault, Verdict, record_deliveries},
     status::{RecentAlert, RecentBar, Status},
@@ -17,6 +18,8 @@ use std::collections::BTreeMap;
 pub struct Output {
     policy: Policy,
     routes: BTreeMap<String, Vec<String>>,
+    /// What became of alerts since it was asked for last, by plugin.
+    verdicts: BTreeMap<(String, Verdict), u64>,
 }
 
 /// What is worth showing a person.
@@ -35,7 +38,13 @@ impl Output {
     /// Templates that do not compile; a plan has been checked for them.
     pub fn new(group: &Group) -> Result<Self, Vec<TemplateFault>> {
         let policy = Policy::new(group.rules.clone(), group.defaults.clone())?;
-        Ok(Self { policy, routes: group.routes.clone() })
+        Ok(Self { policy, routes: group.routes.clone(), verdicts: BTreeMap::new() })
+    }
+
+    /// Its policy, for questions.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// What the policy remembers.
@@ -59,7 +68,9 @@ impl Output {
             match first {
                 Emitted::Alert(raised) => {
                     let verdict = self.policy.apply(raised, out);
-                    if matches!(verdict, Verdict::Notified | Verdict::Unrouted) {
+                    self.count(&raised.plugin, verdict);
+                    use Verdict::{Limited, Notified, Outdated, Unrouted};
+                    if matches!(verdict, Notified | Unrouted | Limited | Outdated) {
                         note(Noted::Alert(self.recent(raised)));
                     }
                     rest = rest.get(1..).unwrap_or_default();
@@ -78,6 +89,30 @@ impl Output {
                     }
                 }
             }
+        }
+    }
+
+    /// Obeys an entry of the tape that is no trade and no quote, behind what plugins said of it.
+    /// Whether a commit should hold what changed.
+    pub fn entry(&mut self, offset: u64, entry: &Entry, out: &mut Vec<Delivery>) -> bool {
+        self.policy.entry(offset, entry, out)
+    }
+
+    /// Lets go what waits for company, before an end behind which nothing is remembered.
+    pub fn flush(&mut self, out: &mut Vec<Delivery>) {
+        self.policy.flush(out);
+    }
+
+    /// What became of alerts since the last time, by plugin.
+    pub fn take_verdicts(&mut self) -> BTreeMap<(String, Verdict), u64> {
+        std::mem::take(&mut self.verdicts)
+    }
+
+    fn count(&mut self, plugin: &str, verdict: Verdict) {
+        let known = self.verdicts.iter_mut().find(|((p, v), _)| p == plugin && *v == verdict);
+        match known {
+            Some((_, count)) => *count += 1,
+            None => drop(self.verdicts.insert((plugin.to_owned(), verdict), 1)),
         }
     }
 

@@ -5,13 +5,12 @@
 //!
 //! Keeps: [named-means-required]
 
-use super::bundled;
+use super::{bundled, policies};
 use crate::{
-    alert::{self, Severity},
     config::{self, Code, Config, Fault, Input, Refused},
     pipeline::{Checkpoint, MarketFilter, NodeSpec, Pipeline, StartError},
     plugin::{Host, Limits, LoadError, Plugin},
-    policy::{Defaults, Policy, RulePolicy},
+    policy::{Defaults, RulePolicy},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -109,7 +108,12 @@ impl Plan {
                 markets: MarketFilter::new(entry.markets.clone()),
             });
         }
-        faults.extend(template_faults(config));
+        for group in &mut groups {
+            let specs = &group.specs;
+            group.rules.retain(|rule| specs.iter().any(|spec| spec.name == rule.plugin));
+        }
+        faults.extend(policies::inhibition_faults(config, &groups));
+        faults.extend(policies::template_faults(config));
         (Self { groups }, faults)
     }
 
@@ -140,8 +144,8 @@ impl Group {
         Self {
             name: name.to_owned(),
             specs: Vec::new(),
-            rules: rules(config),
-            defaults: defaults(config),
+            rules: policies::rules(config),
+            defaults: policies::defaults(config),
             routes: BTreeMap::new(),
         }
     }
@@ -181,15 +185,6 @@ fn load_faults(config: &Config, name: &str, error: &LoadError) -> Vec<Fault> {
     }
 }
 
-fn template_faults(config: &Config) -> Vec<Fault> {
-    let Err(faults) = Policy::new(rules(config), defaults(config)) else { return Vec::new() };
-    let fault = |fault: crate::policy::TemplateFault| {
-        let rule = config.alerts.rules.iter().position(|rule| rule.id == fault.rule).unwrap_or_default();
-        config.fault_at(&["alert", &rule.to_string(), "message"], fault.to_string(), None)
-    };
-    faults.into_iter().map(fault).collect()
-}
-
 /// Limits of a plugin as the host takes them.
 #[must_use]
 pub fn limits(from: &config::Limits) -> Limits {
@@ -203,42 +198,4 @@ pub fn limits(from: &config::Limits) -> Limits {
         host_call_bytes: size(from.host_call_bytes),
         snapshot_bytes: size(from.snapshot_bytes),
     }
-}
-
-fn severity(from: config::Severity) -> Severity {
-    match from {
-        config::Severity::Info => alert::Severity::Info,
-        config::Severity::Warning => alert::Severity::Warning,
-        config::Severity::Critical => alert::Severity::Critical,
-    }
-}
-
-fn cooldown_ms(from: Option<std::time::Duration>) -> Option<u64> {
-    from.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn defaults(config: &Config) -> Defaults {
-    let from = &config.alerts.defaults;
-    Defaults {
-        severity: severity(from.severity),
-        cooldown_ms: cooldown_ms(from.cooldown),
-        notify: from.notify.clone(),
-        ..Defaults::default()
-    }
-}
-
-fn rules(config: &Config) -> Vec<RulePolicy> {
-    let rule = |rule: &config::Rule| RulePolicy {
-        plugin: ALERT.to_owned(),
-        id: rule.id.clone(),
-        name: rule.name.clone().unwrap_or_default(),
-        severity: severity(rule.severity),
-        cooldown_ms: cooldown_ms(rule.cooldown),
-        notify: rule.notify.clone(),
-        message: rule.message.clone(),
-        resolved: rule.resolved,
-        semantic: rule.semantic.clone(),
-        sample: Vec::new(),
-    };
-    config.alerts.rules.iter().map(rule).collect()
 }

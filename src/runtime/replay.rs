@@ -490,8 +490,12 @@ impl Replay {
                     Emitted::Record(_) => self.summary.records += 1,
                 }
             }
+            for emitted in &mut self.emitted {
+                undo_lead(emitted, self.lead_ms);
+            }
             if !several {
                 output.take(&self.emitted, &mut self.deliveries, &mut note);
+                obey(output, &next, self.lead_ms, &mut self.deliveries);
                 continue;
             }
             // Each cause by itself, so that what several pipelines said can be put in the order of
@@ -500,6 +504,10 @@ impl Replay {
                 let before = self.deliveries.len();
                 output.take(run, &mut self.deliveries, &mut note);
                 let offset = run.first().map_or(0, Emitted::offset);
+                places.extend((before..self.deliveries.len()).map(|at| (offset, at)));
+            }
+            let before = self.deliveries.len();
+            if let Some(offset) = obey(output, &next, self.lead_ms, &mut self.deliveries) {
                 places.extend((before..self.deliveries.len()).map(|at| (offset, at)));
             }
         }
@@ -511,6 +519,16 @@ impl Replay {
         }
         self.summary.deliveries += self.deliveries.len() as u64;
         Ok(true)
+    }
+
+    /// What waits for company at the end of the recording, as it would leave at the end of a job.
+    pub fn flush(&mut self) -> &[Delivery] {
+        self.deliveries.clear();
+        for (_, output) in &mut self.pipelines {
+            output.flush(&mut self.deliveries);
+        }
+        self.summary.deliveries += self.deliveries.len() as u64;
+        &self.deliveries
     }
 
     fn note_time(&mut self, next: &Next) {
@@ -542,6 +560,29 @@ const fn offset(trigger: Trigger) -> u64 {
         Trigger::Trade { offset, .. } | Trigger::Quote { offset, .. } | Trigger::Tick { offset, .. } => {
             offset
         }
+    }
+}
+
+/// An entry through the policy, behind what plugins said of it; its offset.
+fn obey(output: &mut Output, next: &Next, lead_ms: i64, out: &mut Vec<Delivery>) -> Option<u64> {
+    let Next::Entry(offset, entry) = next else { return None };
+    match entry {
+        // Only plugins are told a time that runs ahead.
+        Entry::Tick(tick) => {
+            let tick = Tick { at_ms: tick.at_ms.saturating_sub(lead_ms) };
+            output.entry(*offset, &Entry::Tick(tick), out);
+        }
+        entry => _ = output.entry(*offset, entry, out),
+    }
+    Some(*offset)
+}
+
+/// The same for what plugins said at a tick.
+fn undo_lead(emitted: &mut Emitted, lead_ms: i64) {
+    if let Emitted::Alert(raised) = emitted
+        && matches!(raised.trigger, Trigger::Tick { .. })
+    {
+        raised.heard_at_ms = raised.heard_at_ms.saturating_sub(lead_ms);
     }
 }
 

@@ -156,7 +156,7 @@ impl Loop {
             })
             .collect();
         Self {
-            desk: w.inspector.open(w.pipeline.counts().map(|(name, _)| name)),
+            desk: w.inspector.open(w.pipeline.name(), w.pipeline.counts().map(|(name, _)| name)),
             reader: reader(&w),
             // A call may take its deadline, and a failed batch some of them.
             heart: w.status.heart(&format!("pipeline {name}"), Duration::from_secs(30)),
@@ -179,7 +179,7 @@ impl Loop {
         }
         while !self.w.control.abandon.load(Ordering::Acquire) {
             self.heart.beat();
-            self.desk.answer(&mut self.w.pipeline);
+            self.desk.answer(&mut self.w.pipeline, self.w.output.policy());
             let left = self.w.control.stop_at.load(Ordering::Acquire).saturating_sub(self.reader.position());
             if left == 0 {
                 break;
@@ -215,6 +215,7 @@ impl Loop {
                 }
                 self.learn();
                 self.w.pipeline.entry(offset, &entry, &mut self.emitted);
+                self.obey(offset, &entry);
             }
             Next::Trimmed { from, to } => self.missed(from, to, "retention overtook the pipeline"),
             Next::Damaged { from, to } => self.missed(from, to, "the tape is damaged"),
@@ -268,6 +269,14 @@ impl Loop {
         let _more = self.reader.wait(RETRY);
     }
 
+    /// An entry through the policy, behind what plugins said of it.
+    fn obey(&mut self, offset: u64, entry: &Entry) {
+        self.judge();
+        if self.w.output.entry(offset, entry, &mut self.deliveries) {
+            self.said();
+        }
+    }
+
     /// Emissions through the policy.
     fn judge(&mut self) {
         if self.emitted.is_empty() {
@@ -275,8 +284,15 @@ impl Loop {
         }
         self.w.output.take(&self.emitted, &mut self.deliveries, note_to(&self.w.status));
         self.emitted.clear();
+        self.said();
+    }
+
+    /// The policy has moved.
+    fn said(&mut self) {
         if self.w.pipeline.next_offset() <= self.w.said {
+            // An earlier process has said it.
             self.deliveries.clear();
+            self.w.output.take_verdicts();
             return;
         }
         // Even an alert that goes nowhere has moved the policy: it is committed with it.
@@ -356,6 +372,10 @@ impl Loop {
 
     fn stop(mut self) -> Halted {
         self.judge();
+        if self.w.kept == Kept::Nothing {
+            self.w.output.flush(&mut self.deliveries);
+            self.said();
+        }
         self.commit(true);
         self.show();
         for (plugin, _) in &self.plugins {
@@ -393,6 +413,9 @@ impl Loop {
                     error!(plugin, offset, %fault, until_ms, "a plugin failed again and again; it rests")
                 }
             }
+        }
+        for ((plugin, verdict), count) in self.w.output.take_verdicts() {
+            self.w.status.plugin(&plugin).verdicts.add(verdict.as_str(), count);
         }
         for ((_, now), (plugin, before)) in self.w.pipeline.counts().zip(&mut self.plugins) {
             show_plugin(plugin, before, now, self.clock_ms);

@@ -227,6 +227,8 @@ pub static METRICS: &[Metric] = metrics! {
         |s, out| for p in &s.plugins { out.int(&[&p.name], p.forwarded) };
     Counter "plugin_alerts" "" ["plugin"] "Alerts that the plugin emitted.",
         |s, out| for p in &s.plugins { out.int(&[&p.name], p.alerts) };
+    Counter "alerts" "" ["plugin" "verdict"] "What became of the alerts that the plugin emitted: notified, or why not.",
+        |s, out| for p in &s.plugins { out.reasons(&[&p.name], &p.verdicts) };
     Counter "plugin_records" "" ["plugin"] "Records that the plugin emitted.",
         |s, out| for p in &s.plugins { out.int(&[&p.name], p.records) };
     Counter "plugin_calls" "" ["plugin"] "Calls into the plugin.",

@@ -294,6 +294,8 @@ pub struct PluginStatus {
     pub restarts: Count,
     /// Linear memory of its instance, bytes.
     pub memory_bytes: Count,
+    /// What became of its alerts.
+    pub verdicts: Tally,
     faults: Tally,
     standing: Mutex<(PluginState, Option<Fault>)>,
 }
@@ -335,6 +337,7 @@ impl PluginStatus {
             forwarded: self.forwarded.get(),
             restarts: self.restarts.get(),
             memory_bytes: self.memory_bytes.get(),
+            verdicts: self.verdicts.get(),
             faults: self.faults.get(),
             last_fault,
         }

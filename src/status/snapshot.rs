@@ -203,6 +203,8 @@ pub struct PluginSnapshot {
     pub restarts: u64,
     /// Linear memory of its instance.
     pub memory_bytes: u64,
+    /// What became of its alerts.
+    pub verdicts: ByReason,
     /// Faults by kind.
     pub faults: ByReason,
     /// The last of them.

@@ -7,6 +7,8 @@
 
 mod ban;
 mod check;
+mod config;
+mod control;
 mod crash;
 mod demo;
 mod facts;

@@ -113,6 +113,27 @@ fn silences(count: usize) -> Vec<String> {
     (0..count).map(|k| format!(r#""kind": "silence", "for": "{}s""#, 10 + k)).collect()
 }
 
+/// One rule of each further kind, none of which fires.
+fn others() -> Vec<(&'static str, String)> {
+    let rule = |name, keys: &str| (name, format!(r#""kind": "{name}", {keys}"#));
+    vec![
+        rule("channel", r#""inside": [1, 2], "event": "enter""#),
+        rule("breakout", r#""window": "1h", "side": "high""#),
+        rule("breakout", r#""window": "1h", "side": "high", "basis": "bars:1m""#),
+        rule("volume_spike", r#""window": "1m", "method": "ratio", "k": 1000"#),
+        rule("volume_spike", r#""window": "1m", "method": "robust", "k": 1000000"#),
+        rule("trade_rate", r#""window": "1m", "above": 1000000"#),
+        rule("imbalance", r#""window": "1m", "above": 1"#),
+        rule("trade_strength", r#""since": "day", "below": 1"#),
+        rule("cvd", r#""anchor": "1h", "above": "1억""#),
+        rule("vwap", r#""since": "day", "above": "90%""#),
+        rule("volatility", r#""window": "10m", "above": "90%""#),
+        rule("volatility", r#""window": "10m", "measure": "realised", "above": "90%""#),
+        rule("spread", r#""above": 10000"#),
+        rule("silence", r#""for": "auto""#),
+    ]
+}
+
 fn main() {
     let trades = trades();
     let rows = [
@@ -128,7 +149,11 @@ fn main() {
             [prices(40), crosses(20), changes(10), volumes(10), large(10), silences(10)].concat(),
         ),
     ];
-    for (name, whens) in rows {
+    let others = others();
+    let rows = rows.into_iter().map(|(name, whens)| (name.to_owned(), whens));
+    let each = others.iter().map(|(name, when)| (format!("1 {name}: {when}"), vec![when.clone()]));
+    let all = others.iter().map(|(_, when)| when.clone()).collect::<Vec<_>>();
+    for (name, whens) in rows.chain(each).chain([("1 of each of these".to_owned(), all)]) {
         let (ns, alerts) = measure(&whens, &trades);
         println!("{ns:8.1} ns/trade  {:6.2} M trades/s  {alerts:6} alerts  {name}", 1000.0 / ns);
     }

@@ -8,9 +8,11 @@ mod units;
 
 pub(crate) use read::{Amount, Faults, Reader, nearest};
 
+use crate::condition;
 use crate::kinds;
-use crate::rule::{Config, Initial, OnUnknown, Rule, Source, Timing};
+use crate::rule::{Config, Initial, OnUnknown, Rule, Scope, Source, Timing};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use tradehook_sdk::ConfigFault;
 
 const RULE_KEYS: &[&str] = &[
@@ -45,23 +47,29 @@ pub(crate) fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
 }
 
 fn read(value: &Value, faults: &mut Faults) -> Option<Config> {
-    let mut top = Reader::new(value, "", &["rules", "lateness", "idle_lag"], faults)?;
+    let mut top = Reader::new(value, "", &["rules", "lateness", "idle_lag", "on_gap"], faults)?;
     let lateness_ms = top.duration("lateness").unwrap_or(2000);
     let idle_lag_ms = top.duration("idle_lag").unwrap_or(2000);
     if idle_lag_ms < lateness_ms {
         top.fault("idle_lag", "shorter than `lateness`", "at least the allowed lateness");
     }
-    let mut rules: Vec<Rule> = Vec::new();
+    let words = &[("resume", false), ("reset", true), ("backfill", false)];
+    let reset_on_gap = top.choice("on_gap", words).unwrap_or(false);
+    let mut rules: Vec<(usize, Rule)> = Vec::new();
+    let mut first_places = BTreeMap::new();
     for (index, item) in top.array("rules").unwrap_or_default().iter().enumerate() {
         let path = format!("/rules/{index}");
-        let Some(rule) = read_rule(item, &path, top.faults()) else { continue };
-        if let Some(first) = rules.iter().position(|r| r.id == rule.id) {
+        let Some(rule) = read_rule(item, &path, lateness_ms, top.faults()) else { continue };
+        if let Some(first) = first_places.get(&rule.id) {
             let message = format!("a second rule with the id `{}`; the first is rule {first}", rule.id);
             top.faults().push(format!("{path}/id"), message, "an id of its own for each rule");
         }
-        rules.push(rule);
+        first_places.entry(rule.id.clone()).or_insert(index);
+        rules.push((index, rule));
     }
-    Some(Config { rules, lateness_ms, idle_lag_ms })
+    condition::check_counted(&rules, top.faults());
+    let rules = rules.into_iter().map(|(_, rule)| rule).collect();
+    Some(Config { rules, lateness_ms, idle_lag_ms, reset_on_gap })
 }
 
 /// What of a rule the reader of its `when` must know.
@@ -69,15 +77,14 @@ fn read(value: &Value, faults: &mut Faults) -> Option<Config> {
 pub(crate) struct Around<'a> {
     pub(crate) source: Option<Source>,
     pub(crate) markets: &'a [String],
+    /// How long bars wait for late trades.
+    pub(crate) lateness_ms: i64,
 }
 
-fn read_rule(value: &Value, path: &str, faults: &mut Faults) -> Option<Rule> {
+fn read_rule(value: &Value, path: &str, lateness_ms: i64, faults: &mut Faults) -> Option<Rule> {
     let mut rule = Reader::new(value, path, RULE_KEYS, faults)?;
     let id = rule.required_text("id");
     let markets = rule.globs("markets");
-    if rule.get("markets").is_none() {
-        rule.fault("", "`markets` is missing", "codes or globs, for instance [\"KRW-*\"]");
-    }
     let exclude = rule.globs("exclude").unwrap_or_default();
     let source = rule.choice("source", SOURCES);
     let timing = Timing {
@@ -98,14 +105,14 @@ fn read_rule(value: &Value, path: &str, faults: &mut Faults) -> Option<Rule> {
         rule.fault("hold_trades", "`hold` and `hold_trades` together", "one of them");
     }
     let _ = rule.flag("resolved");
-    let Some(when) = rule.get("when") else {
+    let Some(table) = rule.get("when") else {
         rule.fault("", "`when` is missing", format!("a table with `kind`, one of {}", kinds::list()));
         return None;
     };
-    let around = Around { source, markets: markets.as_deref().unwrap_or_default() };
-    let when = kinds::read(when, &format!("{path}/when"), around, rule.faults());
-    let edge =
-        rule.get("when").and_then(|w| w.get("kind")).and_then(Value::as_str).and_then(kinds::edge_hint);
+    let around = Around { source, markets: markets.as_deref().unwrap_or_default(), lateness_ms };
+    let when = kinds::read(table, &format!("{path}/when"), around, rule.faults());
+    let kind = table.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let edge = kinds::edge_hint(kinds::variant(kind, table));
     if let Some(hint) = edge {
         for key in ["hold", "hold_trades", "linger", "initial", "on_unknown", "repeat"] {
             if rule.has(key) {
@@ -120,10 +127,40 @@ fn read_rule(value: &Value, path: &str, faults: &mut Faults) -> Option<Rule> {
             "`repeat` in the [[alert]] of config.toml",
         );
     }
-    if matches!(when, Some(crate::rule::When::Silence(_))) && rule.has("hold_trades") {
+    if kind == "silence" && rule.has("hold_trades") {
         rule.fault("hold_trades", "a silence has no trades to count", "`hold`, or a longer `for`");
     }
-    Some(Rule { id: id?, markets: markets?, exclude, timing, when: when? })
+    let when = when?;
+    let scope = when.scope();
+    let markets = own_markets(&mut rule, markets, &when, scope);
+    let text = rule.get("when").map_or(String::new(), Value::to_string);
+    Some(Rule { id: id?, markets: markets?, exclude, timing, when, scope, text, source })
+}
+
+/// The markets of a rule; those of some conditions follow from the condition.
+fn own_markets(
+    rule: &mut Reader<'_>,
+    markets: Option<Vec<String>>,
+    when: &crate::rule::When,
+    scope: Scope,
+) -> Option<Vec<String>> {
+    let all = markets.as_ref().is_none_or(|markets| markets.iter().all(|glob| glob == "*"));
+    if let Some(base) = when.base() {
+        if !all && markets.as_ref().is_some_and(|markets| markets.iter().any(|code| code != base)) {
+            rule.fault("markets", "markets of a premium", format!("leave it away: it is about {base}"));
+        }
+        return Some(vec![base.to_owned()]);
+    }
+    if scope != Scope::Market {
+        if !all {
+            rule.fault("markets", "markets of a rule about tradehook itself", "leave it away");
+        }
+        return Some(vec!["*".to_owned()]);
+    }
+    if rule.get("markets").is_none() {
+        rule.fault("", "`markets` is missing", "codes or globs, for instance [\"KRW-*\"]");
+    }
+    markets
 }
 
 /// The words for `source`.

@@ -8,22 +8,34 @@
 mod band;
 mod clock;
 mod expected;
+mod general;
+mod inspect;
+mod legs;
 mod level;
 mod log;
 mod market;
 mod prices;
 mod quoted;
+mod retire;
 mod slot;
 mod state;
+mod subjects;
 mod tally;
+mod view;
 mod watches;
 mod window;
+mod world;
 
 pub(crate) use band::Band;
+pub(crate) use slot::RAW_WINDOW_MS;
+pub(crate) use view::{Needs, Span, Sum, Total, View};
+pub(crate) use world::{Fact, Told, World};
 
 use crate::rule::{Config, Rule};
 use expected::Expected;
 use market::{Desk, Market};
+use std::collections::BTreeSet;
+use subjects::Subjects;
 use tradehook_sdk::{Alert, Gap, Out, Trade};
 
 /// Markets beyond this number are not watched: the venue lists fewer than a thousand.
@@ -44,12 +56,20 @@ pub(crate) struct Engine {
     /// By market number: when a tick changes something.
     deadlines: Vec<i64>,
     expected: Expected,
+    world: World,
+    subjects: Subjects,
+    /// The markets that are a leg of some rule.
+    legs: BTreeSet<String>,
+    reset_on_gap: bool,
     said: Vec<(u32, Alert)>,
 }
 
 impl Engine {
     pub(crate) fn new(config: Config) -> Self {
         Self {
+            subjects: Subjects::new(&config.rules),
+            legs: legs::of(&config.rules),
+            reset_on_gap: config.reset_on_gap,
             expected: Expected::new(&config.rules, |_| false),
             rules: config.rules,
             lateness_ms: config.lateness_ms,
@@ -57,6 +77,7 @@ impl Engine {
             idle_ms: i64::MIN,
             markets: Vec::new(),
             deadlines: Vec::new(),
+            world: World::default(),
             said: Vec::new(),
         }
     }
@@ -71,13 +92,28 @@ impl Engine {
             }
         }
         let Some(Some(market)) = self.markets.get_mut(number) else { return };
+        if market.leg {
+            self.world.hear(&market.code, trade.traded_at_ms, trade.price);
+        }
+        let followed = market.leg && !market.followers.is_empty();
         if !market.watched {
+            if followed {
+                self.lead(number, out);
+            }
             return;
         }
-        let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+        let mut desk = Desk {
+            rules: &self.rules,
+            world: &self.world,
+            lateness_ms: self.lateness_ms,
+            said: &mut self.said,
+        };
         market.trade(trade, self.idle_ms, &mut desk);
         if let Some(deadline) = self.deadlines.get_mut(number) {
             *deadline = STALE;
+        }
+        if followed {
+            return self.lead(number, out);
         }
         if !self.said.is_empty() {
             self.tell(out);
@@ -96,8 +132,11 @@ impl Engine {
         }
         if let Some(place) = self.markets.get_mut(number) {
             let waited = self.expected.take(code);
-            *place = Some(waited.unwrap_or_else(|| Box::new(Market::new(code, &self.rules))));
+            let mut market = waited.unwrap_or_else(|| Box::new(Market::new(code, &self.rules)));
+            market.leg = self.legs.contains(code);
+            *place = Some(market);
         }
+        self.link(number);
         true
     }
 
@@ -110,21 +149,32 @@ impl Engine {
             }
             let Some(market) = place.as_mut().filter(|market| market.watched) else { continue };
             if *deadline == STALE {
-                *deadline = market.deadline();
+                *deadline = market.deadline(&self.rules, &self.world);
                 if self.idle_ms < *deadline {
                     continue;
                 }
             }
             let from = self.said.len();
-            let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+            let mut desk = Desk {
+                rules: &self.rules,
+                world: &self.world,
+                lateness_ms: self.lateness_ms,
+                said: &mut self.said,
+            };
             market.tick(self.idle_ms, &mut desk);
-            *deadline = market.deadline();
+            *deadline = market.deadline(&self.rules, &self.world);
             if let Some(fresh) = self.said.get_mut(from..) {
                 fresh.sort_by_key(|(rule, _)| *rule);
             }
         }
-        let mut desk = Desk { rules: &self.rules, lateness_ms: self.lateness_ms, said: &mut self.said };
+        let mut desk = Desk {
+            rules: &self.rules,
+            world: &self.world,
+            lateness_ms: self.lateness_ms,
+            said: &mut self.said,
+        };
         self.expected.tick(self.idle_ms, &mut desk);
+        self.subjects.tick(self.idle_ms, &mut desk);
         for (_, alert) in self.said.drain(..) {
             out.alert(alert);
         }
@@ -144,6 +194,9 @@ impl Engine {
             let about = gap.market_ids.is_empty() || gap.market_ids.contains(&number);
             if let (true, Some(market)) = (about, place) {
                 market.gap(gap.from_ms, gap.to_ms);
+                if self.reset_on_gap {
+                    market.reset(gap.to_ms, &self.rules);
+                }
                 *deadline = STALE;
             }
         }
@@ -155,6 +208,17 @@ impl Engine {
         self.said.sort_by_key(|(rule, _)| *rule);
         for (_, alert) in self.said.drain(..) {
             out.alert(alert);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Engine {
+    /// What the signals of a market said last, in the order of the rules that asked first.
+    pub(crate) fn readings(&self, market: usize) -> &[Option<crate::bounds::Reading>] {
+        match self.markets.get(market) {
+            Some(Some(market)) => market.watches.general.readings(),
+            _ => &[],
         }
     }
 }

@@ -3,7 +3,9 @@
 //! A rule's encoding is its identity: state in a snapshot belongs to the rule whose encoding it
 //! carries, so a changed condition starts fresh and an unchanged one goes on.
 
+use crate::condition::Condition;
 use crate::kinds::{Change, Cross, LargeTrade, Price, Silence, Volume};
+use crate::kinds::{Health, Measured};
 use serde::Serialize;
 
 /// What the plugin was told to do.
@@ -14,6 +16,8 @@ pub(crate) struct Config {
     pub(crate) lateness_ms: i64,
     /// How far the clock of a quiet market stays behind a tick.
     pub(crate) idle_lag_ms: i64,
+    /// Whether a gap is a new beginning for the markets that it is about.
+    pub(crate) reset_on_gap: bool,
 }
 
 /// One rule.
@@ -24,6 +28,26 @@ pub(crate) struct Rule {
     pub(crate) exclude: Vec<String>,
     pub(crate) timing: Timing,
     pub(crate) when: When,
+    /// What it is about.
+    #[serde(skip)]
+    pub(crate) scope: Scope,
+    /// The condition as it was written, and the source beside it.
+    #[serde(skip)]
+    pub(crate) text: String,
+    #[serde(skip)]
+    pub(crate) source: Option<Source>,
+}
+
+/// What the instances of a rule are about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// One market each.
+    #[default]
+    Market,
+    /// One subject of a fact each.
+    Subject,
+    /// tradehook as a whole.
+    System,
 }
 
 /// How truth becomes an alert.
@@ -65,6 +89,8 @@ pub(crate) enum When {
     LargeTrade(LargeTrade),
     Volume(Volume),
     Silence(Silence),
+    /// Anything that the general evaluator looks at.
+    General(Condition),
 }
 
 /// Which price of a trade a rule looks at.
@@ -81,6 +107,16 @@ impl Source {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub(crate) fn is_last(&self) -> bool {
         *self == Self::Last
+    }
+
+    /// What it is, for a person.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Last => "price",
+            Self::Mid => "middle of the quotes",
+            Self::BestBid => "best bid",
+            Self::BestAsk => "best ask",
+        }
     }
 }
 
@@ -110,6 +146,28 @@ impl Direction {
 }
 
 impl When {
+    /// What the instances of such a rule are about: conditions on tradehook itself alone have no
+    /// market.
+    pub(crate) fn scope(&self) -> Scope {
+        let Self::General(condition) = self else { return Scope::Market };
+        if matches!(condition, Condition::Level { what: Measured::Health(_), .. }) {
+            return Scope::Subject;
+        }
+        let mut system = true;
+        condition.leaves(&mut |leaf| {
+            system &= matches!(leaf, Condition::Level { what: Measured::Health(_), .. });
+        });
+        if system { Scope::System } else { Scope::Market }
+    }
+
+    /// The one market of a premium that is a whole rule.
+    pub(crate) fn base(&self) -> Option<&str> {
+        match self {
+            Self::General(Condition::Level { what: Measured::Premium(premium), .. }) => Some(&premium.base),
+            _ => None,
+        }
+    }
+
     /// The word that config.toml uses.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -119,6 +177,7 @@ impl When {
             Self::LargeTrade(_) => "large_trade",
             Self::Volume(_) => "volume",
             Self::Silence(_) => "silence",
+            Self::General(condition) => condition.kind(),
         }
     }
 }
@@ -126,7 +185,8 @@ impl When {
 impl Rule {
     /// Whether the rule is about the market of this code.
     pub(crate) fn covers(&self, code: &str) -> bool {
-        self.markets.iter().any(|glob| tradehook_sdk::config::glob_matches(glob, code))
+        self.scope == Scope::Market
+            && self.markets.iter().any(|glob| tradehook_sdk::config::glob_matches(glob, code))
             && !self.exclude.iter().any(|glob| tradehook_sdk::config::glob_matches(glob, code))
     }
 
@@ -136,8 +196,25 @@ impl Rule {
         matches!(&self.when, When::Cross(Cross { lines: Lines::Grid { anchor: None, .. }, .. }))
     }
 
-    /// What tells whether two rules mean the same.
+    /// For a rule about the subjects of a fact: what it asks.
+    pub(crate) fn health(&self) -> Option<&Health> {
+        match &self.when {
+            When::General(Condition::Level { what: Measured::Health(health), .. }) => Some(health),
+            _ => None,
+        }
+    }
+
+    /// What tells whether two rules mean the same: 128 bits of FNV-1a over the whole definition.
     pub(crate) fn identity(&self) -> Vec<u8> {
+        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013B;
+        const BASIS: u128 = 0x6C62_272E_07BB_0142_62B8_2175_6295_C58D;
+        let hash =
+            self.definition().iter().fold(BASIS, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME));
+        hash.to_le_bytes().to_vec()
+    }
+
+    /// The same in full, as the first snapshots have it.
+    pub(crate) fn definition(&self) -> Vec<u8> {
         postcard::to_allocvec(self).unwrap_or_default()
     }
 }

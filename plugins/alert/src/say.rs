@@ -5,9 +5,11 @@
 //!
 //! Keeps: [numbers-survive] [guest-text-is-data]
 
+use crate::engine::World;
 use crate::fixed::{SUM_SCALE, exact, percent_change, wide};
 use crate::kinds::{Caught, Change, Crossed, Fill, Reference, Threshold, Urgency, Volume, tier};
 use crate::rule::{Direction, Rule, Taker, When};
+use crate::signal::{Fields, Happening};
 use tradehook_decimal::{Decimal, Wide};
 use tradehook_sdk::{Alert, AlertState, Severity, Value};
 
@@ -19,6 +21,7 @@ const USUAL_FIELDS: usize = 16;
 /// What is going on while a rule is looked at, and where alerts go.
 pub(crate) struct Scene<'a> {
     pub(crate) rules: &'a [Rule],
+    pub(crate) world: &'a World,
     pub(crate) code: &'a str,
     pub(crate) now_ms: i64,
     /// The latest price in order.
@@ -29,6 +32,8 @@ pub(crate) struct Scene<'a> {
     /// Whether that trade came late or over REST.
     pub(crate) late: bool,
     pub(crate) said: &'a mut Vec<(u32, Alert)>,
+    /// Where this market's part of it begins.
+    pub(crate) from: usize,
 }
 
 /// What a level looked at when its state changed.
@@ -50,12 +55,26 @@ pub(crate) enum Seen {
     },
 }
 
+/// What was seen of a general condition when its state changed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SeenParts {
+    /// What it is about: "number of trades in 1m", or the whole composite.
+    pub(crate) about: String,
+    /// The value of a single level, and "at or above 5%".
+    pub(crate) value: Option<String>,
+    pub(crate) bound: String,
+    /// What each part of a composite is: "spread is 3 bps".
+    pub(crate) parts: Vec<String>,
+    pub(crate) fields: Fields,
+    pub(crate) severity: Option<Urgency>,
+}
+
 /// A decimal with its thousands apart.
 pub(crate) fn num(value: Decimal) -> String {
     grouped(&value.to_string())
 }
 
-fn num_wide(value: Wide) -> String {
+pub(crate) fn num_wide(value: Wide) -> String {
     grouped(&value.to_string())
 }
 
@@ -108,6 +127,17 @@ impl Scene<'_> {
                 .with("sequential_id", i64::try_from(fill.id).ok());
         }
         alert
+    }
+
+    /// The rules that were just told to have happened or begun.
+    pub(crate) fn begun(&self, into: &mut Vec<u32>) {
+        let said = self.said.iter().skip(self.from);
+        into.extend(said.filter(|(_, alert)| alert.state != AlertState::Resolved).map(|(index, _)| *index));
+    }
+
+    /// Whether there is any.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.said.len() > self.from
     }
 
     fn push(&mut self, index: u32, mut alert: Alert) {
@@ -165,13 +195,60 @@ impl Scene<'_> {
             }
             _ => return,
         };
-        alert.title = format!("{} {title}", self.code);
-        let timing = &rule.timing;
-        if firing && timing.hold_ms > 0 {
-            alert.title.push_str(&format!(", held for {}", span(timing.hold_ms)));
-        } else if firing && timing.hold_trades > 0 {
-            alert.title.push_str(&format!(", held for {} trades", timing.hold_trades));
+        alert.title = format!("{} {title}{}", self.code, held(rule, firing));
+        self.push(index, alert);
+    }
+
+    /// A general condition fired, resolved, or came to another severity.
+    #[cold]
+    pub(crate) fn general(&mut self, index: u32, state: AlertState, seen: &SeenParts) {
+        let Some(rule) = self.rules.get(index as usize) else { return };
+        let firing = state == AlertState::Firing;
+        let mut alert = self.base(rule, state, self.now_ms, self.price);
+        alert.fields.extend(seen.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        alert.severity = seen.severity.map(Severity::from);
+        let title = match &seen.value {
+            Some(value) => {
+                let than = if firing { seen.bound.clone() } else { format!("no longer {}", seen.bound) };
+                format!("{} is {value}, {than}", seen.about)
+            }
+            None if seen.parts.is_empty() => {
+                let word = if firing { "" } else { "no longer " };
+                format!("{word}{}{}", seen.about, if seen.bound.is_empty() { "" } else { ": unknown" })
+            }
+            None => {
+                alert = alert.with("parts", seen.parts.join("; "));
+                let word = if firing { "meets" } else { "no longer meets" };
+                format!("{word} {}: {}", seen.about, seen.parts.join(", "))
+            }
+        };
+        alert.title = format!("{} {title}{}", self.code, held(rule, firing));
+        self.push(index, alert);
+    }
+
+    /// The market of a rule that fires is gone.
+    #[cold]
+    pub(crate) fn retired(&mut self, index: u32, state: AlertState) {
+        let Some(rule) = self.rules.get(index as usize) else { return };
+        let mut alert = self.base(rule, state, self.now_ms, self.price).with("reason", "delisted");
+        alert.title = format!("{} was taken off the list", self.code);
+        self.push(index, alert);
+    }
+
+    /// Something happened at the trade that is being handled.
+    #[cold]
+    pub(crate) fn happened(&mut self, index: u32, happening: &Happening) {
+        let Some(rule) = self.rules.get(index as usize) else { return };
+        let at_ms = self.fill.map_or(self.now_ms, |fill| fill.at_ms);
+        let mut alert = self.base(rule, AlertState::Event, at_ms, self.price);
+        for (name, value) in &happening.fields {
+            match alert.fields.iter_mut().find(|(field, _)| field == name) {
+                Some((_, old)) => *old = value.clone(),
+                None => alert.fields.push(((*name).to_owned(), value.clone())),
+            }
         }
+        alert.severity = happening.severity.map(Severity::from);
+        alert.title = format!("{} {}", self.code, happening.title);
         self.push(index, alert);
     }
 
@@ -251,11 +328,7 @@ impl Scene<'_> {
         if let Some(name) = &tier.name {
             alert = alert.with("tier", name.as_str());
         }
-        alert.severity = tier.severity.map(|urgency| match urgency {
-            Urgency::Info => Severity::Info,
-            Urgency::Warning => Severity::Warning,
-            Urgency::Critical => Severity::Critical,
-        });
+        alert.severity = tier.severity.map(Severity::from);
         let name = tier.name.as_deref().map_or(String::new(), |name| format!("{name}: "));
         let shown = |total: Option<Wide>| total.map_or("an unknown amount".to_owned(), num_wide);
         let how = if sweep.fills == 1 {
@@ -271,6 +344,16 @@ impl Scene<'_> {
         };
         alert.title = format!("{} {name}{} of {} ({how})", self.code, side(sweep.sell), shown(notional));
         self.push(caught.rule, alert);
+    }
+}
+
+/// How long a level had to hold, where it had to.
+fn held(rule: &Rule, firing: bool) -> String {
+    let timing = &rule.timing;
+    match () {
+        () if firing && timing.hold_ms > 0 => format!(", held for {}", span(timing.hold_ms)),
+        () if firing && timing.hold_trades > 0 => format!(", held for {} trades", timing.hold_trades),
+        () => String::new(),
     }
 }
 

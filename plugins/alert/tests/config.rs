@@ -88,7 +88,7 @@ fn a_condition_names_a_kind_that_there_is() {
     when(r#""above": 1"#, "", "`kind` is missing", "price, cross");
     when(r#""kind": 1"#, "/kind", "no kind", "price, cross");
     when(r#""kind": "prise""#, "/kind", "there is no kind `prise`", "did you mean `price`?");
-    when(r#""kind": "breakout""#, "/kind", "`breakout` is not available", "price, cross, change");
+    when(r#""kind": "expr""#, "/kind", "`expr` is not available", "price, cross, change");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn change_says_what_is_wrong() {
     rule(twice, "/when/source", "twice", "once");
     let source =
         r#""markets": ["*"], "source": "mid", "when": {"kind": "volume", "window": "5m", "above": 1}"#;
-    rule(source, "/source", "means nothing to kind `volume`", "price, cross and change");
+    rule(source, "/source", "means nothing to kind `volume`", "price, cross, change");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn large_trade_volume_and_silence_say_what_is_wrong() {
     volume(r#""above": 1, "window": "5m", "clear": 2"#, "/clear", "above the level", "0 to 1");
     volume(r#""above": 1, "window": "5m", "warmup": "half""#, "/warmup", "not known", "full, partial");
     when(r#""kind": "silence""#, "", "`for` is missing", "5m");
-    when(r#""kind": "silence", "for": "auto""#, "/for", "not a duration", "90s");
+    when(r#""kind": "silence", "for": "often""#, "/for", "not a duration", "90s");
     let few = |keys: &str, path: &str, message: &str, help: &str| {
         when(&format!(r#""kind": "silence", "max_count": {keys}"#), path, message, help);
     };
@@ -242,7 +242,7 @@ fn all_mistakes_are_told_at_once() {
     let found = faults(
         r#"{"lateness": 1, "rules": [
             {"id": "a", "markets": ["x"], "hold": "1", "when": {"kind": "price", "above": "1%", "clera": 1}},
-            {"id": "b", "markets": ["*"], "when": {"kind": "vwap"}}
+            {"id": "b", "markets": ["*"], "when": {"kind": "expr"}}
         ]}"#,
     );
     let paths: Vec<&str> = found.iter().map(|fault| fault.path.as_str()).collect();

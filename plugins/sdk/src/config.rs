@@ -2,7 +2,8 @@
 //!
 //! [`parse`] turns [`Setup::config`] into a JSON value; [`Object`] walks one table of it, takes
 //! the keys a plugin knows and reports the rest. Beside it stand readers of what config.toml
-//! spells as text: durations (`"1h30m"`), money (`"1.5억"`), percentages (`"5%"`), market globs.
+//! spells as text: durations (`"1h30m"`), instants (`"2026-12-31T09:00+09:00"`), money (`"1.5억"`),
+//! percentages (`"5%"`), market globs.
 //!
 //! A reader yields a value or a [`Mistake`]; the walker adds the place and makes it a
 //! [`ConfigFault`]. Nothing here stops at the first fault, and nothing passes through `f64` that
@@ -28,7 +29,7 @@ mod words;
 
 pub use markets::{MarketFilter, glob_matches};
 pub use object::Object;
-pub use units::{duration, duration_ms, money, percent};
+pub use units::{duration, duration_ms, instant, instant_ms, money, percent};
 pub use words::{did_you_mean, one_of};
 
 use crate::{ConfigFault, Setup};

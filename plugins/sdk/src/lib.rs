@@ -112,6 +112,7 @@ pub mod log;
 mod plugin;
 mod quote;
 mod record;
+pub mod reference;
 
 pub use emit::{Alert, AlertState, Emission, Forward, MadeTrade, Out, Payload, Record, Severity, Value};
 pub use event::{Fact, Flags, Gap, Side, Tick, Trade};

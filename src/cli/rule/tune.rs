@@ -127,7 +127,10 @@ fn graft(
         let name = format!("{} {} = {value}", arguments.rule, arguments.param);
         let varied = home(&plan).and_then(|(group, node)| {
             let group = plan.groups.get(group)?;
-            let mut condition = settings(&group.specs.get(node)?.config)?.get("rules")?.get(at)?.clone();
+            let mut condition = settings(&group.specs.get(node)?.config)?
+                .get("rules")?
+                .get(config.alerts.as_handed(at)?)?
+                .clone();
             *condition.get_mut("id")? = Value::from(name.as_str());
             let mut policy = group.rules.iter().find(|rule| rule.id == arguments.rule)?.clone();
             policy.id.clone_from(&name);

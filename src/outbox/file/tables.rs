@@ -138,6 +138,33 @@ impl<'t> Queues<'t> {
         Ok(())
     }
 
+    /// Takes the dead letters out that are meant, the oldest first.
+    pub(super) fn take_dead(
+        &mut self,
+        which: &dyn Fn(&str, &str) -> bool,
+    ) -> Result<Vec<DeadLetter>, redb::Error> {
+        let mut taken = Vec::new();
+        for entry in self.dead.iter()? {
+            let (number, bytes) = entry?;
+            let letter: DeadLetter = decode(bytes.value())?;
+            if which(&letter.delivery.notification_id, &letter.delivery.channel) {
+                taken.push((number.value(), letter));
+            }
+        }
+        for (number, _) in &taken {
+            self.dead.remove(number)?;
+        }
+        Ok(taken.into_iter().map(|(_, letter)| letter).collect())
+    }
+
+    /// Queues a message whose id has left the queue before.
+    pub(super) fn push_again(&mut self, letter: &DeadLetter) -> Result<(), redb::Error> {
+        let id = letter.delivery.notification_id.as_str();
+        self.gone.remove((letter.at_ms, id))?;
+        self.ids.remove(id)?;
+        self.push(&letter.delivery, &mut Committed::default())
+    }
+
     pub(super) fn again(
         &mut self,
         channel: &str,

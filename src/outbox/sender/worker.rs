@@ -84,6 +84,7 @@ impl Worker {
 
     pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         let mut changes = self.store.changes();
+        let counters = Arc::clone(&self.counters);
         let mut under_way: FuturesUnordered<BoxFuture<'static, Attempt>> = FuturesUnordered::new();
         loop {
             self.scan().await;
@@ -105,6 +106,7 @@ impl Worker {
                     }
                 }
                 Ok(()) = changes.changed() => self.more = true,
+                () = counters.wake.notified() => self.wake(),
                 Ok(()) = stopped.changed() => {}
                 () = sleep(wait) => {}
             }
@@ -135,6 +137,14 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Somebody has mended what was wrong, or wants to see whether it still is.
+    fn wake(&mut self) {
+        self.waiting.values_mut().for_each(|head| head.next_at_ms = 0);
+        (self.failures, self.parked_until_ms, self.broken, self.more) = (0, i64::MIN, false, true);
+        self.counters.parked_until_ms.store(0, Relaxed);
+        self.counters.broken.store(false, Relaxed);
     }
 
     fn parked(&self, now_ms: i64) -> bool {

@@ -1,8 +1,8 @@
 //! Why a job does not start, and why a new configuration is not taken.
 
 use crate::{
-    config::Refused, feed::ConnectError, outbox::StoreError, plugin::LoadError, rest::UrlError,
-    tape::TapeError,
+    config::Refused, control::BindError, feed::ConnectError, outbox::StoreError, plugin::LoadError,
+    rest::UrlError, tape::TapeError,
 };
 use std::{fmt, io, net::SocketAddr};
 
@@ -23,6 +23,8 @@ pub enum StartError {
     Rest(UrlError),
     /// The status port.
     Listen(SocketAddr, io::Error),
+    /// The control socket that the file names.
+    Control(BindError),
     /// What was remembered does not fit what is configured.
     State(String),
     /// A thread.
@@ -39,6 +41,7 @@ impl fmt::Display for StartError {
             Self::Venue(error) => write!(f, "feed.url: {error}"),
             Self::Rest(error) => write!(f, "feed.rest: {error}"),
             Self::Listen(at, error) => write!(f, "status.listen: cannot listen on {at}: {error}"),
+            Self::Control(error) => write!(f, "control.socket: {error}"),
             Self::State(why) => f.write_str(why),
             Self::Thread(error) => write!(f, "no thread for a pipeline: {error}"),
         }

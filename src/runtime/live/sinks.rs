@@ -1,14 +1,16 @@
 //! From `[channels]` to sinks, and the task that delivers to them.
 
-use super::{Options, Task};
+use super::{Options, Task, desk::Channels};
 use crate::{
-    config::{ChannelKind, Config, LineFormat},
-    delivery::{Delivery, Outcome, Sink, system_clock},
+    alert::{AlertState, Severity},
+    config::{self, ChannelKind, Config, LineFormat},
+    delivery::{Content, Delivery, Outcome, Sink, system_clock},
     outbox::{Channel, ChannelCounters, RetryPolicy, Sender, Store},
     sink::{FileSettings, FileSink, Format, Secret, StdoutSink, WebhookSettings, WebhookSink},
     status::Status,
 };
 use futures_util::future::BoxFuture;
+use serde_json::json;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -37,10 +39,17 @@ impl Sink for Unusable {
     }
 }
 
-pub(super) fn spawn(config: &Config, options: &Options, store: Arc<dyn Store>, status: Status) -> Task {
+pub(super) fn spawn(
+    config: &Config,
+    options: &Options,
+    store: Arc<dyn Store>,
+    status: Status,
+    known: &Channels,
+) -> Task {
     let channels = config.channels.iter().map(|c| channel(c.name.clone(), &c.kind, options)).collect();
     let sender = Sender::new(store, system_clock(), channels, fastrand::u64(..));
     let counters = sender.counters();
+    known.set(config, sender.counters());
     let grace = config.runtime.grace;
     Task::spawn(|stop| async move {
         let work = sender.run(stop.cancelled(), grace);
@@ -53,6 +62,46 @@ pub(super) fn spawn(config: &Config, options: &Options, store: Arc<dyn Store>, s
         }
         show(&status, &counters);
     })
+}
+
+/// Sends a test message through a channel, once and past the outbox: what came of it, for a person.
+///
+/// # Errors
+/// Why it did not arrive.
+pub async fn test(channel: &config::Channel) -> Result<String, String> {
+    let name = channel.name.clone();
+    let sink = self::channel(name.clone(), &channel.kind, &Options::default()).sink;
+    match sink.deliver(&test_message(&name)).await {
+        Outcome::Delivered => Ok(format!("{name}: the receiver took the message")),
+        Outcome::Retry { after: None, reason } => Err(format!("{name}: it may work later: {reason}")),
+        Outcome::Retry { after: Some(after), reason } => {
+            Err(format!("{name}: the receiver wants to be left alone for {after:?}: {reason}"))
+        }
+        Outcome::Permanent { reason } => Err(format!("{name}: the receiver refuses the message: {reason}")),
+        Outcome::Broken { reason } => Err(format!("{name}: the channel is of no use as it is: {reason}")),
+    }
+}
+
+fn test_message(channel: &str) -> Delivery {
+    let id: String = (0..4).map(|_| format!("{:016x}", fastrand::u64(..))).collect();
+    let at_ms = (system_clock())();
+    let text = format!("This is a test of tradehook's channel {channel}: nothing has happened.");
+    let body =
+        json!({ "type": "system.test", "version": 1, "notification_id": id, "at_ms": at_ms, "text": text });
+    Delivery {
+        channel: channel.to_owned(),
+        lane: format!("{channel}/test"),
+        episode_id: id.clone(),
+        notification_id: id,
+        content: Content::Alert,
+        at_ms,
+        severity: Severity::Info,
+        state: AlertState::Event,
+        rule: "test".to_owned(),
+        key: String::new(),
+        text,
+        body: body.to_string(),
+    }
 }
 
 fn channel(name: String, kind: &ChannelKind, options: &Options) -> Channel {

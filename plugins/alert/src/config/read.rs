@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use std::fmt::Display;
 use tradehook_decimal::Decimal;
 use tradehook_sdk::ConfigFault;
+pub(crate) use tradehook_sdk::config::did_you_mean as nearest;
 
 /// More than this in one list or file is a mistake of its own.
 const MAX_ITEMS: usize = 10_000;
@@ -81,6 +82,36 @@ impl<'a> Reader<'a> {
     pub(crate) fn fault(&mut self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         let path = if key.is_empty() { self.path.clone() } else { format!("{}/{key}", self.path) };
         self.faults.push(path, message, help);
+    }
+
+    /// Where the object stands.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Milliseconds at `place` below the object, which need not be a key of it.
+    pub(crate) fn duration_of(&mut self, place: &str, value: &Value) -> Option<i64> {
+        self.noted(place, units::duration(value))
+    }
+
+    /// A count from nought, likewise.
+    pub(crate) fn count_of(&mut self, place: &str, value: &Value) -> Option<u32> {
+        self.noted(place, units::count_from_nought(value))
+    }
+
+    /// An amount, likewise.
+    pub(crate) fn money_of(&mut self, place: &str, value: &Value) -> Option<Decimal> {
+        self.noted(place, units::money(value))
+    }
+
+    fn noted<T>(&mut self, place: &str, read: Result<T, units::Bad>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(bad) => {
+                self.fault(place, bad.message, bad.help);
+                None
+            }
+        }
     }
 
     fn with<T>(&mut self, key: &str, read: impl FnOnce(&'a Value) -> Result<T, units::Bad>) -> Option<T> {
@@ -249,39 +280,6 @@ pub(super) fn name_of(value: &Value) -> &'static str {
 /// A key as a segment of a JSON pointer.
 fn escape(key: &str) -> impl Display {
     key.replace('~', "~0").replace('/', "~1")
-}
-
-/// The word of `known` that `text` most likely means.
-pub(crate) fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
-    let limit = (text.chars().count() / 3).clamp(1, 3);
-    known
-        .iter()
-        .map(|word| (distance(text, word), *word))
-        .filter(|(edits, _)| *edits <= limit)
-        .min()
-        .map(|(_, word)| word)
-}
-
-/// Edits (insert, delete, replace, swap of neighbours) between two words.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |line: &[usize], k: usize| line.get(k).copied().unwrap_or(usize::MAX - 1);
-            let mut best =
-                (at(&last, j) + usize::from(x != y)).min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                best = best.min(at(&before, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -81,6 +81,11 @@ impl Level {
         }
     }
 
+    /// Whether an alert of it is open.
+    pub(crate) fn is_firing(&self) -> bool {
+        matches!(self.memory.phase, Phase::Firing | Phase::Lingering { .. })
+    }
+
     /// Whether every trade matters, even one that leaves the truth as it is.
     pub(crate) fn counting(&self) -> bool {
         self.timing.hold_trades > 0 && matches!(self.memory.phase, Phase::Pending { .. })
@@ -89,6 +94,23 @@ impl Level {
     /// Whether nothing but a change of truth can matter.
     pub(crate) fn at_rest(&self) -> bool {
         !self.memory.truth && self.memory.known && self.memory.phase == Phase::Ok && self.memory.armed
+    }
+
+    /// How truth becomes an alert.
+    pub(crate) fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// Whether a first truth may count.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.memory.armed
+    }
+
+    /// Goes on firing if the other does, until it is known not to be true.
+    pub(crate) fn go_on(&mut self, other: &Self) {
+        if other.is_firing() {
+            self.memory = Memory { truth: true, known: false, phase: Phase::Firing, armed: true };
+        }
     }
 
     /// Leaves a stretch that nobody saw out of the timers.

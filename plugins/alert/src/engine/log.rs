@@ -7,6 +7,8 @@
 //!
 //! Keeps: [bounded]
 
+mod ask;
+
 use super::level::NEVER;
 use super::slot::{Amounts, Slot};
 use super::tally::{Extremes, Tally};
@@ -21,25 +23,27 @@ use tradehook_decimal::Decimal;
 /// Slots kept per market; with more, the oldest is given up and windows that held it are unknown
 /// until they are whole again. 12 MB of single trades; chosen, not measured.
 const MAX_SLOTS: usize = 1 << 18;
-/// Slots between two times that everything no longer needed is forgotten.
-const TIDY: u64 = 1024;
+/// Slots from which on everything no longer needed is forgotten.
+const TIDY: usize = 64;
 
 /// Slots in order of time, and the windows over them.
 #[derive(Debug)]
 pub(crate) struct Log<S> {
     pub(crate) slots: VecDeque<S>,
     /// The number of the first slot.
-    base: u64,
+    pub(super) base: u64,
     pub(crate) windows: Vec<Window>,
     /// Up to here, slots may be missing.
     pub(crate) trimmed_to: i64,
-    tallies: Vec<Tally>,
+    pub(super) tallies: Vec<Tally>,
     /// Of the last prices of all slots but the newest.
     extremes: Extremes,
     /// The newest slot with a trade whose amounts are in no total.
-    untold: Option<u64>,
+    pub(super) untold: Option<u64>,
     /// The newest slot's last price at scale 8.
     newest: Option<i64>,
+    /// With so many slots it is time to forget: twice those that were needed the last time.
+    full: usize,
     /// Prices at scale 8 between which no window changes, and until when.
     low: i64,
     high: i64,
@@ -79,6 +83,7 @@ impl<S> Default for Log<S> {
             extremes: Extremes::default(),
             untold: None,
             newest: None,
+            full: TIDY,
             stirred: false,
             reached: true,
             low: i64::MAX,
@@ -91,25 +96,13 @@ impl<S> Default for Log<S> {
 impl<S: Slot> Log<S> {
     /// A rule asks about the window of this span.
     pub(crate) fn add(&mut self, span_ms: i64, index: u32, rule: &Rule) {
-        let place = match self.windows.iter().position(|w| w.span_ms == span_ms) {
-            Some(place) => place,
-            None => {
-                self.windows.push(Window::new(span_ms));
-                self.windows.len() - 1
-            }
-        };
+        let place = self.need(span_ms);
         let sum = match &rule.when {
             When::Volume(volume) => Some((volume.measure, volume.side)),
             When::Silence(_) => Some((Measure::Count, None)),
             _ => None,
         };
-        let tally = sum.map_or(0, |(measure, side)| {
-            let same = |tally: &Tally| tally.measure == measure && tally.side == side;
-            self.tallies.iter().position(same).unwrap_or_else(|| {
-                self.tallies.push(Tally::new(measure, side));
-                self.tallies.len() - 1
-            })
-        });
+        let tally = sum.map_or(0, |(measure, side)| self.need_tally(measure, side));
         if let Some(window) = self.windows.get_mut(place) {
             window.add(index, rule, tally);
         }
@@ -192,7 +185,7 @@ impl<S: Slot> Log<S> {
             self.untold = Some(number);
             reached = true;
         }
-        if !merged && number.is_multiple_of(TIDY) || self.slots.len() > MAX_SLOTS {
+        if !merged && self.slots.len() >= self.full {
             self.tidy(fill.at_ms);
         }
         reached
@@ -253,6 +246,11 @@ impl<S: Slot> Log<S> {
                 window.cursor = window.cursor.max(self.base);
             }
             self.rouse();
+        }
+        self.full = (self.slots.len() * 2).clamp(TIDY, MAX_SLOTS + 1);
+        if self.slots.capacity() > 2 * self.full {
+            self.slots.shrink_to(self.full);
+            self.tallies.iter_mut().for_each(|tally| tally.shrink(self.full));
         }
         self.extremes.forget_before(self.base);
         let mut moved = false;

@@ -236,6 +236,22 @@ fn grid_at(rule: &Rule, anchor: Decimal) -> Option<Grid> {
 }
 
 impl Watch {
+    /// Whose it is.
+    pub(crate) fn rule(&self) -> u32 {
+        match self {
+            Self::Level { level, .. } => level.rule,
+            Self::Line { rule, .. } | Self::Grid { rule, .. } => *rule,
+        }
+    }
+
+    /// Its level, if it is one.
+    pub(crate) fn level_mut(&mut self) -> Option<&mut Level> {
+        match self {
+            Self::Level { level, .. } => Some(level),
+            Self::Line { .. } | Self::Grid { .. } => None,
+        }
+    }
+
     fn trade(&mut self, price: Option<Decimal>, scene: &mut Scene<'_>) {
         match self {
             Self::Level { level, band } => {

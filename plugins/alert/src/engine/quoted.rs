@@ -29,6 +29,20 @@ impl Quoted {
         Self { source, latest: None, raw: Log::default(), panes: Log::default() }
     }
 
+    /// Where the logs of this source are, made if there are none.
+    pub(crate) fn place(all: &mut Vec<Self>, source: Source) -> usize {
+        all.iter().position(|quoted| quoted.source == source).unwrap_or_else(|| {
+            all.push(Self::new(source));
+            all.len() - 1
+        })
+    }
+
+    /// Moves every window to this clock.
+    pub(crate) fn settle(&mut self, now_ms: i64) {
+        self.raw.settle(now_ms);
+        self.panes.settle(now_ms);
+    }
+
     pub(crate) fn add(&mut self, span_ms: i64, index: u32, rule: &Rule) {
         if span_ms <= RAW_WINDOW_MS {
             self.raw.add(span_ms, index, rule);

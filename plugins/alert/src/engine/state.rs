@@ -7,12 +7,16 @@
 use super::Engine;
 use super::clock::Latest;
 use super::expected::{self, Expected};
+use super::general;
 use super::level::{self, Level};
 use super::log::Log;
 use super::market::Market;
 use super::prices::Watch;
 use super::quoted::Quoted;
 use super::slot::{Pane, Single, Slot};
+use super::subjects::{Subject, Subjects};
+use super::watches::Watches;
+use super::world::World;
 use crate::fixed::Kept;
 use crate::kinds::{GridMemory, LineMemory, Sweep};
 use crate::rule::{Rule, Source};
@@ -32,6 +36,35 @@ struct State {
 struct Tail {
     expected: expected::Saved,
     quoted: Vec<QuotedState>,
+}
+
+/// What follows the tail, likewise.
+#[derive(Default, Serialize, Deserialize)]
+struct Beyond {
+    world: World,
+    generals: Vec<GeneralState>,
+    subjects: Vec<SubjectState>,
+}
+
+/// Rules about a subject of facts: the fact, the subject, the clock, the rules.
+type SubjectState = (String, String, i64, GeneralState);
+
+/// The same to be written.
+#[derive(Serialize)]
+struct BeyondRef<'a> {
+    world: &'a World,
+    generals: Vec<GeneralState>,
+    subjects: Vec<SubjectState>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GeneralState {
+    market: u32,
+    quotes: (Option<Kept>, Option<Kept>),
+    /// Of signals and edges, by what they are.
+    states: Vec<(Vec<u8>, Vec<u8>)>,
+    /// By rule: its level, where it stood when it was told, its parts.
+    rules: Vec<(u32, level::Memory, u8, Vec<general::Memory>)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -77,7 +110,7 @@ enum Memory {
 }
 
 /// A place of a rule's memory.
-enum Place<'a> {
+pub(super) enum Place<'a> {
     Level(&'a mut Level),
     Watch(&'a mut Watch),
 }
@@ -86,8 +119,7 @@ impl Place<'_> {
     fn rule(&self) -> u32 {
         match self {
             Self::Level(level) => level.rule,
-            Self::Watch(Watch::Level { level, .. }) => level.rule,
-            Self::Watch(Watch::Line { rule, .. } | Watch::Grid { rule, .. }) => *rule,
+            Self::Watch(watch) => watch.rule(),
         }
     }
 
@@ -116,17 +148,35 @@ impl Engine {
         };
         let quoted = (0u32..).zip(&self.markets).filter_map(|(n, market)| Some((n, market.as_ref()?)));
         let quoted = quoted.flat_map(|(number, market)| save_quoted(number, market));
+        let generals = (0u32..).zip(&self.markets).filter_map(|(number, market)| {
+            let market = market.as_ref().filter(|market| !market.watches.general.is_empty())?;
+            Some(save_general(number, market))
+        });
+        let subjects = self.subjects.all.iter().map(|subject| {
+            let (name, about) = (subject.name.clone(), subject.subject.clone());
+            (name, about, subject.market.clock.now_ms, save_general(0, &subject.market))
+        });
+        let beyond =
+            BeyondRef { world: &self.world, generals: generals.collect(), subjects: subjects.collect() };
         let tail = Tail { expected: self.expected.save(), quoted: quoted.collect() };
-        postcard::to_allocvec(&(state, tail)).unwrap_or_default()
+        postcard::to_allocvec(&(state, tail, beyond)).unwrap_or_default()
     }
 
     pub(crate) fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
         let bad = |error| format!("the snapshot cannot be read: {error}");
         let (state, rest) = postcard::take_from_bytes::<State>(bytes).map_err(bad)?;
-        let tail: Tail =
-            if rest.is_empty() { Tail::default() } else { postcard::from_bytes(rest).map_err(bad)? };
+        let (tail, rest) = if rest.is_empty() {
+            (Tail::default(), rest)
+        } else {
+            postcard::take_from_bytes::<Tail>(rest).map_err(bad)?
+        };
+        let beyond: Beyond =
+            if rest.is_empty() { Beyond::default() } else { postcard::from_bytes(rest).map_err(bad)? };
+        // The first snapshots have definitions in full instead of their hash.
+        let in_full = state.rules.iter().any(|rule| rule.len() != 16);
+        let id = |rule: &Rule| if in_full { rule.definition() } else { rule.identity() };
         let own: BTreeMap<Vec<u8>, u32> =
-            (0u32..).zip(&self.rules).map(|(index, rule)| (rule.identity(), index)).collect();
+            (0u32..).zip(&self.rules).map(|(index, rule)| (id(rule), index)).collect();
         let known: Vec<Option<u32>> = state.rules.iter().map(|rule| own.get(rule).copied()).collect();
         let now = |old: u32| known.get(old as usize).copied().flatten();
         self.idle_ms = state.idle_ms;
@@ -145,10 +195,31 @@ impl Engine {
                 load_quoted(market, saved);
             }
         }
+        self.world = beyond.world;
+        for saved in beyond.generals {
+            if let Some(Some(market)) = self.markets.get_mut(saved.market as usize) {
+                load_general(market, saved, &now);
+            }
+        }
+        self.load_subjects(beyond.subjects, &now);
         let met = |code: &str| self.markets.iter().flatten().any(|market| market.code == code);
         self.expected = Expected::new(&self.rules, met);
         self.expected.load(tail.expected, &now);
+        let gone = |market: &&mut Box<Market>| Self::is_delisted(&self.world, &market.code);
+        self.markets.iter_mut().flatten().filter(gone).for_each(|market| market.watched = false);
         Ok(())
+    }
+
+    fn load_subjects(&mut self, saved: Vec<SubjectState>, now: &dyn Fn(u32) -> Option<u32>) {
+        self.subjects = Subjects::new(&self.rules);
+        for (name, about, now_ms, state) in saved {
+            self.subjects.meet(&name, &about, &self.rules);
+            let known = |subject: &&mut Subject| subject.name == name && subject.subject == about;
+            if let Some(subject) = self.subjects.all.iter_mut().find(known) {
+                subject.market.clock.now_ms = now_ms;
+                load_general(&mut subject.market, state, now);
+            }
+        }
     }
 }
 
@@ -184,6 +255,34 @@ fn save_market(number: u32, market: &Market) -> MarketState {
         sweeps: market.watches.large.sweeps(),
         swept: market.watches.large.fired(),
         memories,
+    }
+}
+
+fn save_general(number: u32, market: &Market) -> GeneralState {
+    let Watches { general, quotes: (bid, ask), .. } = &market.watches;
+    let rules = general.instances.iter().map(|instance| {
+        let mut parts = Vec::new();
+        instance.root.memories(&mut parts);
+        (instance.level.rule, instance.level.memory, instance.told, parts)
+    });
+    GeneralState {
+        market: number,
+        quotes: (bid.map(Kept), ask.map(Kept)),
+        states: general.states(),
+        rules: rules.collect(),
+    }
+}
+
+fn load_general(market: &mut Market, saved: GeneralState, now: &dyn Fn(u32) -> Option<u32>) {
+    let Watches { general, quotes, .. } = &mut market.watches;
+    *quotes = (saved.quotes.0.map(|Kept(bid)| bid), saved.quotes.1.map(|Kept(ask)| ask));
+    general.set_states(saved.states);
+    for (old, memory, told, parts) in saved.rules {
+        let Some(rule) = now(old) else { continue };
+        for instance in general.instances.iter_mut().filter(|instance| instance.level.rule == rule) {
+            (instance.level.memory, instance.told) = (memory, told);
+            instance.root.remember(&mut parts.iter().cloned());
+        }
     }
 }
 
@@ -272,7 +371,7 @@ fn load_market(market: &mut Market, saved: MarketState, now: &dyn Fn(u32) -> Opt
 }
 
 /// Every place of a market where a rule remembers something.
-fn places(market: &mut Market) -> Vec<Place<'_>> {
+pub(super) fn places(market: &mut Market) -> Vec<Place<'_>> {
     let mut places = Vec::new();
     places.extend(market.watches.prices.iter_mut().flat_map(|prices| &mut prices.watches).map(Place::Watch));
     let quoted = market.watches.quoted.iter_mut().flat_map(Quoted::windows_mut);

@@ -84,6 +84,11 @@ impl Tally {
         }
     }
 
+    /// Gives back memory beyond this many slots.
+    pub(crate) fn shrink(&mut self, slots: usize) {
+        self.after.shrink_to(slots);
+    }
+
     /// Keeps the total in range for good; whether it moved, and with it the meaning of limits.
     pub(crate) fn rebase(&mut self) -> bool {
         if self.total <= REBASE {

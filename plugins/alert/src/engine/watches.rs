@@ -4,19 +4,23 @@
 //! trades, the clock) or adds one.
 
 use super::clock::Clock;
+use super::general::General;
 use super::level::{Level, NEVER};
 use super::log::{Log, Now};
 use super::prices::Prices;
 use super::quoted::Quoted;
 use super::slot::{Pane, RAW_WINDOW_MS, Single};
+use super::view::{Needs, View};
+use super::world::World;
 use crate::fixed::{approx, quick};
 use crate::kinds::{Caught, Fill, Large, Silence};
 use crate::rule::{Rule, Source, When};
 use crate::say::{Scene, Seen};
+use std::collections::BTreeSet;
 use tradehook_decimal::{Decimal, Wide};
 use tradehook_sdk::Trade;
 
-/// In the order of [`place`].
+/// In the order of [`number`].
 const SOURCES: [Source; 4] = [Source::Last, Source::Mid, Source::BestBid, Source::BestAsk];
 
 /// A silence.
@@ -37,6 +41,14 @@ impl Quiet {
     }
 }
 
+/// What rules are made for.
+pub(crate) struct Key<'a> {
+    pub(crate) code: &'a str,
+    /// The one subject of facts that is watched here.
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) rules: &'a [Rule],
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
@@ -48,12 +60,15 @@ pub(crate) struct Watches {
     pub(crate) quoted: Vec<Quoted>,
     pub(crate) large: Large,
     pub(crate) quiets: Vec<Quiet>,
+    pub(crate) general: General,
+    /// What the latest trade in order carried.
+    pub(crate) quotes: (Option<Decimal>, Option<Decimal>),
     /// Whether every silence is at rest.
     quiets_rest: bool,
     caught: Vec<Caught>,
 }
 
-fn place(source: Source) -> usize {
+fn number(source: Source) -> usize {
     match source {
         Source::Last => 0,
         Source::Mid => 1,
@@ -64,7 +79,18 @@ fn place(source: Source) -> usize {
 
 impl Watches {
     /// An instance of a rule.
-    pub(crate) fn add(&mut self, index: u32, rule: &Rule) {
+    pub(crate) fn add(&mut self, index: u32, rule: &Rule, key: &Key<'_>) {
+        if let When::General(_) = &rule.when {
+            let mut needs = Needs {
+                raw: &mut self.raw,
+                panes: &mut self.panes,
+                quoted: &mut self.quoted,
+                code: key.code,
+                subject: key.subject,
+                rules: key.rules,
+            };
+            return self.general.add(index, rule, &mut needs);
+        }
         let span = match &rule.when {
             When::Change(change) => change.window_ms(),
             When::Volume(volume) => Some(volume.window_ms),
@@ -94,19 +120,16 @@ impl Watches {
                 return self.quiets.push(Quiet { level, for_ms, from_start });
             }
             When::Change(change) => change.source,
-            When::Volume(_) => Source::Last,
+            When::Volume(_) | When::General(_) => Source::Last,
         };
-        if let Some(prices) = self.prices.get_mut(place(source)) {
+        if let Some(prices) = self.prices.get_mut(number(source)) {
             prices.add(index, rule);
         }
     }
 
     fn add_quoted(&mut self, source: Source, span: i64, index: u32, rule: &Rule) {
-        if !self.quoted.iter().any(|quoted| quoted.source == source) {
-            self.quoted.push(Quoted::new(source));
-        }
-        let quoted = self.quoted.iter_mut().find(|quoted| quoted.source == source);
-        if let Some(quoted) = quoted {
+        let place = Quoted::place(&mut self.quoted, source);
+        if let Some(quoted) = self.quoted.get_mut(place) {
             quoted.add(span, index, rule);
         }
     }
@@ -133,6 +156,10 @@ impl Watches {
         for quoted in &mut self.quoted {
             stirred |= quoted.trade(trade, fill, now_ms);
         }
+        if !self.general.is_empty() {
+            self.quotes = (trade.best_bid, trade.best_ask);
+            stirred = true;
+        }
         stirred |= self.raw.trade(fill, near, now_ms);
         stirred | self.panes.trade(fill, near, now_ms)
     }
@@ -148,6 +175,42 @@ impl Watches {
         if !self.quiets_rest {
             self.look_at_silence(clock, scene);
         }
+        self.look_at_general(clock, scene, |general, view, scene| general.traded(fill, view, scene));
+    }
+
+    /// The rules that are watched, ascending.
+    pub(crate) fn rules(&self) -> Vec<u32> {
+        let mut rules: BTreeSet<u32> = self.large.rules().collect();
+        for watch in self.prices.iter().flat_map(|prices| &prices.watches) {
+            rules.insert(watch.rule());
+        }
+        let quoted = self.quoted.iter().flat_map(Quoted::windows);
+        for window in self.raw.windows.iter().chain(&self.panes.windows).chain(quoted) {
+            rules.extend(window.rules());
+        }
+        rules.extend(self.quiets.iter().map(|quiet| quiet.level.rule));
+        rules.extend(self.general.instances.iter().map(|instance| instance.level.rule));
+        rules.into_iter().collect()
+    }
+
+    /// A fact was told, or a leg moved.
+    pub(crate) fn look_again(&mut self, clock: &Clock, scene: &mut Scene<'_>) {
+        self.look_at_general(clock, scene, General::tick);
+    }
+
+    fn look_at_general(
+        &mut self,
+        clock: &Clock,
+        scene: &mut Scene<'_>,
+        look: impl FnOnce(&mut General, &View<'_>, &mut Scene<'_>),
+    ) {
+        if self.general.is_empty() {
+            return;
+        }
+        self.settle(clock);
+        let view =
+            view(clock, self.quotes, (&self.raw, &self.panes, &self.quoted), scene.prev_close, scene.world);
+        look(&mut self.general, &view, scene);
     }
 
     /// A late trade: it counts in windows and moves nothing else.
@@ -162,6 +225,7 @@ impl Watches {
         }
         self.quoted.iter_mut().for_each(|quoted| quoted.late(trade, fill, clock.cover_from, scene));
         self.look_at_silence(clock, scene);
+        self.look_at_general(clock, scene, |general, view, scene| general.late(fill, view, scene));
     }
 
     /// The clock moved without a trade.
@@ -172,6 +236,7 @@ impl Watches {
         self.panes.tick(now, scene);
         self.quoted.iter_mut().for_each(|quoted| quoted.tick(clock.cover_from, scene));
         self.look_at_silence(clock, scene);
+        self.look_at_general(clock, scene, General::tick);
     }
 
     fn look_at_silence(&mut self, clock: &Clock, scene: &mut Scene<'_>) {
@@ -183,6 +248,23 @@ impl Watches {
             }
             self.quiets_rest &= level.at_rest();
         }
+    }
+
+    /// Moves every window to this clock.
+    pub(crate) fn settle(&mut self, clock: &Clock) {
+        self.raw.settle(clock.now_ms);
+        self.panes.settle(clock.now_ms);
+        self.quoted.iter_mut().for_each(|quoted| quoted.settle(clock.now_ms));
+    }
+
+    /// What signals see.
+    pub(crate) fn view<'a>(
+        &'a self,
+        clock: &Clock,
+        prev_close: Option<Decimal>,
+        world: &'a World,
+    ) -> View<'a> {
+        view(clock, self.quotes, (&self.raw, &self.panes, &self.quoted), prev_close, world)
     }
 
     /// The clock moved, and there was no trade at all yet.
@@ -202,8 +284,18 @@ impl Watches {
     }
 
     /// The first clock at which a tick changes something.
-    pub(crate) fn deadline(&self, clock: &Clock) -> i64 {
+    pub(crate) fn deadline(
+        &self,
+        clock: &Clock,
+        prev_close: Option<Decimal>,
+        rules: &[Rule],
+        world: &World,
+    ) -> i64 {
         let mut due = self.raw.due().min(self.panes.due());
+        if !self.general.is_empty() {
+            let view = view(clock, self.quotes, (&self.raw, &self.panes, &self.quoted), prev_close, world);
+            due = due.min(self.general.due(rules, &view));
+        }
         for prices in self.prices.iter().filter(|prices| !prices.is_empty()) {
             due = due.min(prices.due());
         }
@@ -218,6 +310,30 @@ impl Watches {
         self.panes.freeze(from_ms, to_ms);
         self.quoted.iter_mut().for_each(|quoted| quoted.freeze(from_ms, to_ms));
         self.quiets.iter_mut().for_each(|quiet| quiet.level.freeze(from_ms, to_ms));
+        self.general.gap(from_ms, to_ms);
+    }
+}
+
+/// What signals see.
+fn view<'a>(
+    clock: &Clock,
+    (bid, ask): (Option<Decimal>, Option<Decimal>),
+    (raw, panes, quoted): (&'a Log<Single>, &'a Log<Pane>, &'a [Quoted]),
+    prev_close: Option<Decimal>,
+    world: &'a World,
+) -> View<'a> {
+    View {
+        now_ms: clock.now_ms,
+        latest: clock.latest,
+        cover_from: clock.cover_from,
+        quiet_since: clock.quiet_since,
+        prev_close,
+        bid,
+        ask,
+        world,
+        raw,
+        panes,
+        quoted,
     }
 }
 

@@ -126,14 +126,15 @@ impl Peaks {
     /// first one meaningless.
     fn advance<S: Slot>(
         &mut self,
-        place: &Place<'_, S>,
+        slots: &VecDeque<S>,
+        base: u64,
         cursor: u64,
         pick: fn(&S) -> Decimal,
         better: fn(Decimal, Decimal) -> bool,
     ) {
         let from = self.upto.max(cursor);
-        let skip = usize::try_from(from.saturating_sub(place.base)).unwrap_or(usize::MAX);
-        for (number, slot) in (from..).zip(place.slots.range(skip.min(place.slots.len())..)) {
+        let skip = usize::try_from(from.saturating_sub(base)).unwrap_or(usize::MAX);
+        for (number, slot) in (from..).zip(slots.range(skip.min(slots.len())..)) {
             let price = pick(slot);
             while self.prices.back().is_some_and(|(_, old)| better(*old, price)) {
                 self.prices.pop_back();
@@ -210,6 +211,34 @@ impl Window {
         }
     }
 
+    /// The rules that have a level here.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = u32> {
+        let sums = self.meters.iter().flat_map(|meter| &meter.levels).map(|(level, ..)| level.rule);
+        sums.chain(self.moves.iter().flat_map(|moves| &moves.levels).map(|(level, _)| level.rule))
+    }
+
+    /// From here on the lowest and the highest price are kept.
+    pub(crate) fn need_extremes(&mut self) {
+        self.lows.get_or_insert_default();
+        self.highs.get_or_insert_default();
+    }
+
+    /// The lowest or the highest price, if it is kept; only right after [`Window::find_peaks`].
+    pub(crate) fn peak(&self, low: bool) -> Option<Decimal> {
+        let peaks = if low { &self.lows } else { &self.highs };
+        peaks.as_ref().and_then(|peaks| peaks.prices.front()).map(|(_, price)| *price)
+    }
+
+    /// Takes what is new into the lowest and the highest price.
+    pub(crate) fn find_peaks<S: Slot>(&mut self, slots: &VecDeque<S>, base: u64) {
+        if let Some(lows) = &mut self.lows {
+            lows.advance(slots, base, self.cursor, S::low, |old, new| old >= new);
+        }
+        if let Some(highs) = &mut self.highs {
+            highs.advance(slots, base, self.cursor, S::high, |old, new| old <= new);
+        }
+    }
+
     /// Moves to the slot after `edge`, by doubling steps: most often it is near.
     pub(crate) fn advance<S: Slot>(&mut self, slots: &VecDeque<S>, base: u64, edge: i64) {
         let gone = |place: usize| slots.get(place).is_some_and(|slot| slot.at() <= edge);
@@ -266,12 +295,7 @@ impl Window {
     }
 
     fn look_at_moves<S: Slot>(&mut self, all: bool, place: &Place<'_, S>, now: Now, scene: &mut Scene<'_>) {
-        if let Some(lows) = &mut self.lows {
-            lows.advance(place, self.cursor, S::low, |old, new| old >= new);
-        }
-        if let Some(highs) = &mut self.highs {
-            highs.advance(place, self.cursor, S::high, |old, new| old <= new);
-        }
+        self.find_peaks(place.slots, place.base);
         let peak = |peaks: &Option<Peaks>| peaks.as_ref().and_then(|peaks| peaks.prices.front()).copied();
         let start = Start {
             cursor: self.cursor,

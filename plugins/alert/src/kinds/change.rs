@@ -4,7 +4,8 @@
 //! `price * 100 >= reference * (100 + k)`, rounded to the next representable price the safe way,
 //! which is the same comparison.
 
-use super::cross::{DIRECTIONS, share_of};
+pub(super) use super::cross::DIRECTIONS;
+use super::cross::share_of;
 use super::price::source;
 use super::{MAX_WINDOW_DAYS, exactly_one, positive};
 use crate::config::{Around, Faults, Reader};
@@ -96,6 +97,20 @@ pub(super) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut F
         when.fault("clear", format!("{clear} is past the threshold {enter}"), format!("0 to {enter}"));
     }
     let reference = reference?;
+    let direction = self::direction(&mut when, &reference, direction);
+    let threshold = match form {
+        "pct" => Threshold::Percent { enter, clear },
+        _ => Threshold::Plain { enter, clear },
+    };
+    Some(Change { reference, threshold, direction, source })
+}
+
+/// The direction: of a window's extreme it is known, else it is what was written.
+pub(super) fn direction(
+    when: &mut Reader<'_>,
+    reference: &Reference,
+    direction: Option<Direction>,
+) -> Direction {
     let natural = match reference {
         Reference::Low { .. } => Some(Direction::Up),
         Reference::High { .. } => Some(Direction::Down),
@@ -104,15 +119,11 @@ pub(super) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut F
     if natural.is_some() && direction.is_some() && natural != direction {
         when.fault("direction", "a price is never on that side of this reference", "leave `direction` away");
     }
-    let threshold = match form {
-        "pct" => Threshold::Percent { enter, clear },
-        _ => Threshold::Plain { enter, clear },
-    };
-    let direction = natural.or(direction).unwrap_or(Direction::Both);
-    Some(Change { reference, threshold, direction, source })
+    natural.or(direction).unwrap_or(Direction::Both)
 }
 
-fn reference(when: &mut Reader<'_>) -> Option<Reference> {
+/// Where the move starts.
+pub(super) fn reference(when: &mut Reader<'_>) -> Option<Reference> {
     let words = &[
         ("window_start", Word::Start),
         ("window_low", Word::Low),

@@ -3,6 +3,7 @@
 //! The side is that of the latest price which was not exactly on the line, so a price on the line
 //! primes nothing and a jump over it fires once.
 
+mod edge;
 mod grid;
 mod line;
 
@@ -66,43 +67,37 @@ pub(crate) fn share_of(value: i128, share: Decimal) -> Option<i128> {
 pub(super) const DIRECTIONS: &[(&str, Direction)] =
     &[("up", Direction::Up), ("down", Direction::Down), ("both", Direction::Both)];
 
+/// The keys beside `kind`.
+pub(super) const KEYS: &[&str] =
+    &["level", "levels", "step", "anchor", "touch", "direction", "rearm", "source"];
+
 pub(super) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut Faults) -> Option<Cross> {
-    let keys = &[
-        "kind",
-        "level",
-        "levels",
-        "step",
-        "anchor",
-        "touch",
-        "direction",
-        "rearm",
-        "source",
-        "clear",
-        "hold",
-        "linger",
-        "repeat",
-    ];
-    let mut when = Reader::new(value, path, keys, faults)?;
+    let keys: Vec<&str> = ["kind"].iter().chain(KEYS).chain(super::LEVEL_KEYS).copied().collect();
+    let mut when = Reader::new(value, path, &keys, faults)?;
     refuse_level_keys(&mut when, "cross");
-    let source = super::price::source(&mut when, around);
+    read_instant(&mut when, around)
+}
+
+pub(super) fn read_instant(when: &mut Reader<'_>, around: Around<'_>) -> Option<Cross> {
+    let source = super::price::source(when, around);
     let direction = when.choice("direction", DIRECTIONS).unwrap_or(Direction::Both);
     let touch = when.flag("touch").unwrap_or(true);
     let rearm = when.amount("rearm");
     if let Some(Amount::Plain(amount) | Amount::Percent(amount)) = rearm {
-        positive(&mut when, "rearm", Some(amount));
+        positive(when, "rearm", Some(amount));
     }
-    let form = exactly_one(&mut when, &["level", "levels", "step"])?;
+    let form = exactly_one(when, &["level", "levels", "step"])?;
     if form != "step" && when.has("anchor") {
         when.fault("anchor", format!("`anchor` with `{form}`"), "`anchor` belongs to `step`");
     }
     let lines = match form {
         "level" => Lines::Levels(vec![when.money("level")?]),
-        "levels" => Lines::Levels(levels(&mut when)?),
-        _ => grid(&mut when)?,
+        "levels" => Lines::Levels(levels(when)?),
+        _ => grid(when)?,
     };
     if let Lines::Levels(levels) = &lines {
         for level in levels {
-            positive(&mut when, form, Some(*level))?;
+            positive(when, form, Some(*level))?;
         }
     }
     Some(Cross { source, lines, shape: Shape { direction, touch, rearm } })

@@ -5,14 +5,17 @@
 //! trades of one side with at most `sweep_gap` between neighbours (in order of arrival, also
 //! within one millisecond); it fires once, when its sum first reaches the threshold.
 
+mod edge;
+
 use super::volume::SIDES;
 use super::{Measure, exactly_one, positive, refuse_level_keys};
-use crate::config::{Faults, Reader};
+use crate::config::{Around, Faults, Reader};
 use crate::fixed::{approx, notional, volume};
 use crate::rule::{Rule, Taker, When};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tradehook_decimal::Decimal;
+use tradehook_sdk::Severity;
 
 /// A size, and whose trades count.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,29 +43,38 @@ pub(crate) struct Tier {
 }
 
 /// How urgent a tier is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) enum Urgency {
     Info,
     Warning,
     Critical,
 }
 
-pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<LargeTrade> {
-    let keys = &[
-        "kind",
-        "min_notional",
-        "min_volume",
-        "side",
-        "aggregate",
-        "sweep_gap",
-        "tiers",
-        "clear",
-        "hold",
-        "linger",
-        "repeat",
-    ];
-    let mut when = Reader::new(value, path, keys, faults)?;
+/// The words for `severity`.
+pub(crate) const URGENCIES: &[(&str, Urgency)] =
+    &[("info", Urgency::Info), ("warning", Urgency::Warning), ("critical", Urgency::Critical)];
+
+impl From<Urgency> for Severity {
+    fn from(urgency: Urgency) -> Self {
+        match urgency {
+            Urgency::Info => Self::Info,
+            Urgency::Warning => Self::Warning,
+            Urgency::Critical => Self::Critical,
+        }
+    }
+}
+
+/// The keys beside `kind`.
+pub(super) const KEYS: &[&str] = &["min_notional", "min_volume", "side", "aggregate", "sweep_gap", "tiers"];
+
+pub(super) fn read(value: &Value, path: &str, around: Around<'_>, faults: &mut Faults) -> Option<LargeTrade> {
+    let keys: Vec<&str> = ["kind"].iter().chain(KEYS).chain(super::LEVEL_KEYS).copied().collect();
+    let mut when = Reader::new(value, path, &keys, faults)?;
     refuse_level_keys(&mut when, "large_trade");
+    read_instant(&mut when, around)
+}
+
+pub(super) fn read_instant(when: &mut Reader<'_>, _around: Around<'_>) -> Option<LargeTrade> {
     let side = when.choice("side", SIDES);
     let sweep = when.choice("aggregate", &[("single", false), ("sweep", true)]).unwrap_or(false);
     let gap_ms = when.duration("sweep_gap").unwrap_or(0);
@@ -70,16 +82,13 @@ pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<Lar
         when.fault("sweep_gap", "`sweep_gap` without sweeps", "`aggregate = \"sweep\"` beside it");
     }
     let given = when.has("min_notional") || when.has("min_volume");
-    let form = if given || !when.has("tiers") {
-        exactly_one(&mut when, &["min_notional", "min_volume"])
-    } else {
-        None
-    };
+    let form =
+        if given || !when.has("tiers") { exactly_one(when, &["min_notional", "min_volume"]) } else { None };
     let min = form.and_then(|key| {
         let min = when.money(key);
-        positive(&mut when, key, min)
+        positive(when, key, min)
     });
-    let mut tiers = if when.has("tiers") { read_tiers(&mut when, path)? } else { Vec::new() };
+    let mut tiers = if when.has("tiers") { read_tiers(when)? } else { Vec::new() };
     if let Some(min) = min {
         if tiers.iter().any(|tier| tier.min < min) {
             when.fault(
@@ -100,7 +109,7 @@ pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<Lar
 }
 
 /// `{ whale = "3억", mega = { min = "20억", severity = "critical" } }`.
-fn read_tiers(when: &mut Reader<'_>, path: &str) -> Option<Vec<Tier>> {
+fn read_tiers(when: &mut Reader<'_>) -> Option<Vec<Tier>> {
     let value = when.get("tiers")?;
     let Some(names) = value.as_object().filter(|names| !names.is_empty() && names.len() <= 50) else {
         when.fault(
@@ -111,15 +120,13 @@ fn read_tiers(when: &mut Reader<'_>, path: &str) -> Option<Vec<Tier>> {
         return None;
     };
     let keys: Vec<&str> = names.keys().map(String::as_str).collect();
-    let path = format!("{path}/tiers");
+    let path = format!("{}/tiers", when.path());
     let mut all = Reader::new(value, &path, &keys, when.faults())?;
     let mut tiers: Vec<Tier> = Vec::new();
     for (name, tier) in names {
         let read = if tier.is_object() {
             let mut one = Reader::new(tier, &format!("{path}/{name}"), &["min", "severity"], all.faults())?;
-            let words =
-                &[("info", Urgency::Info), ("warning", Urgency::Warning), ("critical", Urgency::Critical)];
-            (one.required_money("min"), one.choice("severity", words))
+            (one.required_money("min"), one.choice("severity", URGENCIES))
         } else {
             (all.money(name), None)
         };
@@ -283,6 +290,11 @@ impl Large {
         for group in self.groups.iter_mut().filter(|g| g.aggregate == Aggregate::Sweep { gap_ms }) {
             group.sweep = Some(sweep);
         }
+    }
+
+    /// The rules that watch.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = u32> {
+        self.groups.iter().flat_map(|group| &group.watches).map(|watch| watch.rule)
     }
 
     /// The rules that fired in the sweep that is going on.

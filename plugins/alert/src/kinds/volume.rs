@@ -5,6 +5,7 @@ use super::{MAX_WINDOW_DAYS, Warmup, positive};
 use crate::config::{Faults, Reader};
 use crate::engine::Band;
 use crate::fixed::{SUM_SCALE, exact, pow10};
+use crate::maths::Flow;
 use crate::rule::Taker;
 use serde::Serialize;
 use serde_json::Value;
@@ -32,14 +33,17 @@ pub(crate) enum Measure {
     Count,
 }
 
+/// The words for `measure`.
+pub(super) const MEASURES: &[(&str, Measure)] =
+    &[("notional", Measure::Notional), ("volume", Measure::Volume), ("count", Measure::Count)];
+
 /// The words for `side`.
 pub(super) const SIDES: &[(&str, Taker)] = &[("buy", Taker::Buy), ("sell", Taker::Sell)];
 
 pub(super) fn read(value: &Value, path: &str, faults: &mut Faults) -> Option<Volume> {
     let keys = &["kind", "measure", "side", "window", "warmup", "above", "clear"];
     let mut when = Reader::new(value, path, keys, faults)?;
-    let measures = &[("notional", Measure::Notional), ("volume", Measure::Volume), ("count", Measure::Count)];
-    let measure = when.choice("measure", measures).unwrap_or_default();
+    let measure = when.choice("measure", MEASURES).unwrap_or_default();
     let side = when.choice("side", SIDES);
     let warmup = when.choice("warmup", WARMUPS).unwrap_or_default();
     let window_ms = when.span("window", MAX_WINDOW_DAYS);
@@ -68,6 +72,20 @@ impl Measure {
     pub(crate) fn bound(self, value: Decimal) -> i128 {
         let unit = i128::from(pow10(18 - self.scale()));
         exact(value).div_euclid(unit) + i128::from(exact(value).rem_euclid(unit) != 0)
+    }
+
+    /// How much of the scale is one: for statistics.
+    pub(super) fn unit(self) -> f64 {
+        10f64.powi(i32::from(self.scale()))
+    }
+
+    /// What of a flow it counts.
+    pub(super) fn of(self, flow: &Flow) -> i128 {
+        match self {
+            Self::Notional => flow.notional,
+            Self::Volume => flow.volume,
+            Self::Count => flow.count,
+        }
     }
 
     pub(crate) fn word(self) -> &'static str {

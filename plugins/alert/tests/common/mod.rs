@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use tradehook_alert::AlertPlugin;
-use tradehook_sdk::{Alert, AlertState, Decimal, Flags, Gap, Out, Payload, Plugin, Setup, Side, Tick, Trade};
+use tradehook_sdk::{
+    Alert, AlertState, Decimal, Fact, Flags, Gap, Out, Payload, Plugin, Setup, Side, Tick, Trade, Value,
+};
 
 /// One entry of a tape.
 #[derive(Clone, Debug)]
@@ -24,6 +26,12 @@ pub(crate) enum Step {
         from_ms: i64,
         to_ms: i64,
         filled: bool,
+    },
+    Fact {
+        at_ms: i64,
+        name: String,
+        subject: String,
+        value: Value,
     },
 }
 
@@ -72,6 +80,9 @@ pub(crate) fn feed(plugin: &mut AlertPlugin, number: usize, step: &Step) -> Vec<
             },
             &mut out,
         ),
+        Step::Fact { at_ms, name, subject, value } => {
+            plugin.on_fact(&Fact { offset, at_ms: *at_ms, name, subject, value: value.clone() }, &mut out);
+        }
         Step::Tick { at_ms } => plugin.on_tick(&Tick { offset, at_ms: *at_ms }, &mut out),
         Step::Gap { from_ms, to_ms, filled } => plugin.on_gap(
             &Gap {
@@ -113,8 +124,8 @@ pub(crate) fn restarted(config: &str, steps: &[Step]) -> Vec<Said> {
 }
 
 /// A tape from words: `12:100` is a trade at 12 s, `12:100x3S` one of 3 by a seller, `12:100[99,101]` one with
-/// its best bid and ask, `12:tick` a
-/// tick, `5-9:gap` a gap; `100` alone is a trade one second after the one before.
+/// its best bid and ask, `12:100@1` one of market 1, `12:tick` a
+/// tick, `5-9:gap` a gap, `3:!fx.USDKRW/=1400` a fact (name, subject, value); `100` alone is a trade one second after the one before.
 pub(crate) fn tape(text: &str) -> Vec<Step> {
     let mut clock = -1.0f64;
     let ms = |text: &str| (text.parse::<f64>().unwrap() * 1000.0).round() as i64;
@@ -135,6 +146,21 @@ pub(crate) fn tape(text: &str) -> Vec<Step> {
             steps.push(Step::Tick { at_ms });
             continue;
         }
+        if let Some(fact) = what.strip_prefix('!') {
+            let (fact, value) = fact.split_once('=').unwrap();
+            let (name, subject) = fact.split_once('/').unwrap();
+            let value = match value {
+                "true" => Value::Bool(true),
+                "false" => Value::Bool(false),
+                number => Value::Number(number.parse::<Decimal>().unwrap().wide()),
+            };
+            steps.push(Step::Fact { at_ms, name: name.to_owned(), subject: subject.to_owned(), value });
+            continue;
+        }
+        let (what, market) = match what.split_once('@') {
+            Some((what, market)) => (what, market.parse().unwrap()),
+            None => (what, 0),
+        };
         let (what, quotes) = match what.strip_suffix(']').and_then(|what| what.split_once('[')) {
             Some((what, quotes)) => (what, quotes.split_once(',').map(|(b, a)| (b.to_owned(), a.to_owned()))),
             None => (what, None),
@@ -145,7 +171,7 @@ pub(crate) fn tape(text: &str) -> Vec<Step> {
             None => (rest.strip_suffix('B').unwrap_or(rest), Side::Buy),
         };
         let (price, volume) = (price.to_owned(), volume.to_owned());
-        steps.push(Step::Trade { market: 0, at_ms, price, volume, side, close: None, quotes });
+        steps.push(Step::Trade { market, at_ms, price, volume, side, close: None, quotes });
     }
     steps
 }

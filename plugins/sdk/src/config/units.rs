@@ -1,4 +1,4 @@
-//! Durations, money and percentages, as people write them.
+//! Durations, instants, money and percentages, as people write them.
 
 use super::{Mistake, describe};
 use serde_json::Value;
@@ -60,6 +60,86 @@ pub fn duration(value: &Value) -> Result<i64, Mistake> {
         other => Err(format!("expected a duration, found {}", describe(other))),
     };
     read.map_err(|message| Mistake::new(message).help("a number with ms, s, m, h or d: \"90s\", \"1h30m\""))
+}
+
+/// Milliseconds since 1970 of `"2026-12-31T00:00:00+09:00"`, `"2026-12-31 00:00Z"`. The offset is
+/// not left out: no reader of a rule could tell which day was meant.
+///
+/// # Errors
+/// When it is no instant, has no offset, or names a day that is not in the calendar.
+pub fn instant_ms(text: &str) -> Result<i64, String> {
+    let no_instant = || format!("{text:?} is no instant");
+    let (date, rest) = text.trim().split_at_checked(10).ok_or_else(no_instant)?;
+    let day = day_number(date).ok_or_else(no_instant)?;
+    let rest = rest.strip_prefix(['T', 't', ' ']).ok_or_else(no_instant)?;
+    let Some(zone_at) = rest.find(['Z', 'z', '+', '-']) else {
+        return Err(format!("{text:?} has no offset from UTC"));
+    };
+    let (time, zone) = rest.split_at_checked(zone_at).ok_or_else(no_instant)?;
+    let time = clock_ms(time).ok_or_else(no_instant)?;
+    let offset = match zone.split_at_checked(1) {
+        Some(("Z" | "z", "")) => 0,
+        Some((sign, hours)) if hours.len() == 5 => {
+            let ms = clock_ms(hours).ok_or_else(no_instant)?;
+            if sign == "+" { ms } else { -ms }
+        }
+        _ => return Err(no_instant()),
+    };
+    Ok(day * 86_400_000 + time - offset)
+}
+
+/// Reads an instant in milliseconds since 1970: [`instant_ms`] of a text.
+///
+/// # Errors
+/// As [`instant_ms`], and when it is no text.
+pub fn instant(value: &Value) -> Result<i64, Mistake> {
+    let read = match value {
+        Value::String(text) => instant_ms(text),
+        other => Err(format!("expected an instant, found {}", describe(other))),
+    };
+    let help = "a day, a time and an offset: \"2026-12-31T09:00:00+09:00\", \"2026-12-31T00:00:00Z\"";
+    read.map_err(|message| Mistake::new(message).help(help))
+}
+
+/// Exactly so many digits.
+fn number(text: &str, digits: usize) -> Option<i64> {
+    if text.len() == digits && text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+/// The day of `2026-12-31`, counted from 1970-01-01.
+fn day_number(text: &str) -> Option<i64> {
+    let mut parts = text.split('-');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    let (year, month, day) = (number(year, 4)?, number(month, 2)?, number(day, 2)?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(leap),
+        1..=12 => 31,
+        _ => return None,
+    };
+    if parts.next().is_some() || !(1..=length).contains(&day) {
+        return None;
+    }
+    // Years begin in March, so that the leap day is their last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    Some(year * 365 + leaps + (153 * month + 2) / 5 + day - 1 - 719_468)
+}
+
+/// Milliseconds after midnight of `09:00`, `09:00:30`, `09:00:30.250`.
+fn clock_ms(text: &str) -> Option<i64> {
+    let (text, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let mut parts = text.split(':');
+    let (hours, minutes) = (number(parts.next()?, 2)?, number(parts.next()?, 2)?);
+    let seconds = parts.next();
+    if parts.next().is_some() || (seconds.is_none() && fraction != "0") || fraction.len() > 3 {
+        return None;
+    }
+    let seconds = seconds.map_or(Some(0), |seconds| number(seconds, 2))?;
+    let ms = number(fraction, fraction.len())? * [0, 100, 10, 1].get(fraction.len())?;
+    (hours < 24 && minutes < 60 && seconds < 60)
+        .then_some(((hours * 60 + minutes) * 60 + seconds) * 1000 + ms)
 }
 
 /// An amount of money or of anything counted, exact: a number, or a text with underscores and
@@ -155,6 +235,38 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_instant_is_a_day_a_time_and_an_offset() {
+        let check = |text: &str, expect: Option<i64>| assert_eq!(instant_ms(text).ok(), expect, "{text}");
+        check("1970-01-01T00:00:00Z", Some(0));
+        check("2026-12-31T00:00:00+09:00", Some(1_798_642_800_000));
+        check("2026-12-30 15:00Z", Some(1_798_642_800_000));
+        check("2024-02-29T23:59:59.250Z", Some(1_709_251_199_250));
+        check("2000-03-01T00:00:00Z", Some(951_868_800_000));
+        check("1969-12-31T19:30:00-04:30", Some(0));
+        for wrong in [
+            "2026-12-31",
+            "2026-12-31T00:00:00",
+            "2026-02-29T00:00Z",
+            "2100-02-29T00:00Z",
+            "2026-13-01T00:00Z",
+            "2026-00-01T00:00Z",
+            "2026-01-01T24:00Z",
+            "2026-01-01T00:00+9",
+            "2026-01-01T00:00:00.1234Z",
+            "2026-01-01T00:00.5Z",
+            "2026-01-01T00:00ZZ",
+            "26-01-01T00:00:00Z",
+            "내일",
+            "",
+        ] {
+            check(wrong, None);
+        }
+        let fault = instant(&json!("2026-12-31T00:00:00")).map_err(|m| m.message);
+        assert_eq!(fault, Err("\"2026-12-31T00:00:00\" has no offset from UTC".to_owned()));
+        assert!(instant(&json!(5)).is_err());
+    }
+
     /// [numbers-survive]
     #[test]
     fn money_is_read_exactly_with_korean_units() {
@@ -172,7 +284,9 @@ mod tests {
         check(json!("1억 5000만"), Some("150000000"));
         check(json!("1억5000"), Some("100005000"));
         check(json!("-1만"), Some("-10000"));
-        for wrong in ["", "만", "1만1억", "5%", "1,000", "_1", "1__0", "x", "1억원", "--1", "1억-5"] {
+        for wrong in
+            ["", "만", "1만1억", "5%", "1,000", "_1", "1__0", "x", "1억원", "--1", "1억-5", "5억만", "1억억"]
+        {
             check(json!(wrong), None);
         }
         check(json!(true), None);

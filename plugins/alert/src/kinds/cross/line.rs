@@ -13,6 +13,18 @@ pub(crate) struct Memory {
     down: bool,
 }
 
+impl Memory {
+    /// The side of the price in a word, and which directions are armed.
+    pub(crate) fn seen(&self) -> (&'static str, bool, bool) {
+        let side = match self.side {
+            -1 => "below",
+            1 => "above",
+            _ => "not yet off the line",
+        };
+        (side, self.up, self.down)
+    }
+}
+
 /// A line at a price, at scale 18.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
