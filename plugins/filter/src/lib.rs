@@ -24,6 +24,7 @@ pub mod config;
 mod count;
 mod engine;
 mod range;
+pub mod reference;
 mod sample;
 mod stage;
 mod state;
@@ -61,7 +62,7 @@ impl Plugin for FilterPlugin {
         name: "filter",
         version: env!("CARGO_PKG_VERSION"),
         state_version: STATE_VERSION,
-        config_schema: "",
+        config_schema: include_str!("../config.schema.json"),
     };
 
     fn new(setup: &Setup) -> Result<Self, Vec<ConfigFault>> {

@@ -10,6 +10,7 @@ mod bars;
 mod figures;
 mod golden;
 mod properties;
+mod reference;
 mod threshold;
 mod vwap;
 

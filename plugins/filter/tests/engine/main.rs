@@ -4,6 +4,7 @@
 
 mod conditions;
 mod properties;
+mod reference;
 mod stations;
 
 use tradehook_filter::{Counters, FilterPlugin};
