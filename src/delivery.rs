@@ -66,6 +66,11 @@ pub struct Delivery {
 pub enum Outcome {
     /// The receiver has it.
     Delivered,
+    /// The receiver has it, and asks that nothing more come for a while.
+    DeliveredAndFull {
+        /// How long the whole channel waits.
+        pause: Duration,
+    },
     /// It may work later. With `after`, the whole channel waits that long.
     Retry {
         /// What the receiver asked for.

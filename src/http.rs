@@ -2,7 +2,7 @@
 //!
 //! A [`Target`] says where to, [`Target::open`] yields a stream to it, and a [`Link`] speaks HTTP/1.1
 //! on any stream: one request, or one after another on a connection that is kept. [`send`] is the
-//! short way for one request of which only the status counts.
+//! short way for one request of which little more than the status counts.
 //!
 //! No redirects, no decompression, no proxy, no cookies: what is not there cannot be abused. The
 //! name is resolved once for each connection, every address of it is judged, and the connection goes
@@ -27,7 +27,7 @@ pub use ping::Ping;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Request, StatusCode, header::HeaderValue};
+use hyper::Request;
 use std::{fmt, net::IpAddr};
 
 /// Why there is no answer.
@@ -53,8 +53,8 @@ impl fmt::Display for HttpError {
 
 impl std::error::Error for HttpError {}
 
-/// Sends a request on a connection of its own and yields the status and the `Retry-After` of the
-/// answer. How long it may take is for the caller to say.
+/// Sends a request on a connection of its own and yields the answer with the first `keep` bytes of
+/// its body. How long it may take is for the caller to say.
 ///
 /// # Errors
 /// When there is no answer.
@@ -62,7 +62,8 @@ pub async fn send(
     target: &Target,
     tls: &Tls,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Option<HeaderValue>), HttpError> {
+    keep: usize,
+) -> Result<Answer, HttpError> {
     let mut link = Link::new(target.open(tls).await?).await?;
-    link.status(request).await
+    link.beginning(request, keep).await
 }

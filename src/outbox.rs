@@ -2,8 +2,9 @@
 //!
 //! [`Store`] commits how far a pipeline has read, what its plugins and its policy remember, and
 //! the deliveries that came of it, in one transaction. [`Sender`] hands the deliveries to sinks
-//! and settles them. Owns the store's file and the retry schedule; knows neither what an alert
-//! means nor how a sink speaks.
+//! and settles them. Owns the store's file, the retry schedule and the terms of a channel
+//! ([`Terms`]: its pace, its quiet hours, who stands in for it); knows neither what an alert means
+//! nor how a sink speaks.
 //!
 //! What is promised: a committed delivery reaches its channel at least once or ends as a dead
 //! letter with a reason; a second try carries the same id and the same bytes; deliveries of one
@@ -17,6 +18,7 @@ mod memory;
 mod retry;
 mod sender;
 mod store;
+mod terms;
 
 pub use error::StoreError;
 pub use file::FileStore;
@@ -24,8 +26,9 @@ pub use memory::MemoryStore;
 pub use retry::{Delays, RetryPolicy};
 pub use sender::{Channel, ChannelCounters, Sender};
 pub use store::{
-    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settle, Settled, Snapshot, Store,
+    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, REDONE, Settle, Settled, Snapshot, Store,
 };
+pub use terms::{Quiet, Rate, Terms, Ttl};
 
 #[cfg(test)]
 mod tests;

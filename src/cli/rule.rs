@@ -9,6 +9,7 @@ mod explain;
 mod report;
 mod test;
 mod tune;
+mod why;
 
 use super::{Exit, Outcome, colour, fail};
 use crate::{

@@ -1,42 +1,91 @@
 //! `[channels.NAME]`: where records and alerts can go.
+//!
+//! Secrets stand outside of the file: a key that ends in `_env` names a variable, one that ends in
+//! `_file` a file. Where somebody writes the secret itself, it is refused and shown nowhere.
 
-use std::{ops::Range, time::Duration};
+mod http;
+mod other;
+mod secret;
+mod terms;
+
+use std::{collections::HashMap, ops::Range};
+
+pub(super) use self::http::url_of;
 
 use super::{
-    Channel, ChannelKind, LineFormat, STDOUT, Secret, Webhook,
-    sections::ms,
+    Channel, ChannelKind, ChannelTerms, LineFormat, STDOUT,
     text::{self, quoted},
-    url,
     walk::{Item, Section},
 };
 
 /// Most channels of one file (chosen).
 const MAX_CHANNELS: usize = 200;
 
+/// Keys under which somebody may write a secret itself, and what to write instead.
+const SECRETS: [(&str, &str); 5] = [
+    ("secret", "name it by secret_env or secret_file"),
+    ("token", "name it by token_env or token_file"),
+    ("routing_key", "name it by routing_key_env or routing_key_file"),
+    ("password", "name it by password_env or password_file"),
+    ("webhook_url", "name it by url_env or url_file"),
+];
+
 /// What `kind` may be.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Stdout,
     File,
     Webhook,
+    Slack,
+    Discord,
+    Telegram,
+    Ntfy,
+    Smtp,
+    Pagerduty,
+    Alertmanager,
+    Exec,
 }
+
+const KINDS: [(&str, Kind); 11] = [
+    ("stdout", Kind::Stdout),
+    ("file", Kind::File),
+    ("webhook", Kind::Webhook),
+    ("slack_webhook", Kind::Slack),
+    ("discord", Kind::Discord),
+    ("telegram", Kind::Telegram),
+    ("ntfy", Kind::Ntfy),
+    ("smtp", Kind::Smtp),
+    ("pagerduty", Kind::Pagerduty),
+    ("alertmanager", Kind::Alertmanager),
+    ("exec", Kind::Exec),
+];
+
+/// The names that stand under one channel's `fallback`, each with its place.
+type Fallback<'a> = Vec<(Item<'a>, &'a str)>;
 
 /// All channels; `stdout` is there without being written.
 pub(super) fn read(section: &Section<'_>) -> Vec<Channel> {
-    let mut channels = Vec::new();
+    let (mut channels, mut fallbacks) = (Vec::new(), Vec::new());
     let entries = if section.is_longer_than(MAX_CHANNELS) { Vec::new() } else { section.entries() };
     for (span, name, item) in entries {
         check_name(&item, span, name, "channel");
-        let kind = item.section().and_then(|s| channel(s, name));
+        let read = item.section().and_then(|s| channel(s, name));
         // A channel at fault keeps its name, so that those who refer to it are not faulted too.
-        let kind = kind.unwrap_or(ChannelKind::Stdout { format: LineFormat::Human });
-        channels.push(Channel { name: name.to_owned(), kind });
+        let unread = || (stdout_of(LineFormat::Human), ChannelTerms::default(), Vec::new());
+        let (kind, terms, fallback) = read.unwrap_or_else(unread);
+        fallbacks.push((name, fallback));
+        channels.push(Channel { name: name.to_owned(), kind, terms });
     }
     if !channels.iter().any(|c| c.name == STDOUT) {
-        let kind = ChannelKind::Stdout { format: LineFormat::Human };
-        channels.push(Channel { name: STDOUT.into(), kind });
+        let (kind, terms) = (stdout_of(LineFormat::Human), ChannelTerms::default());
+        channels.push(Channel { name: STDOUT.into(), kind, terms });
     }
+    resolve(&mut channels, &fallbacks);
     channels
+}
+
+fn stdout_of(format: LineFormat) -> ChannelKind {
+    ChannelKind::Stdout { format }
 }
 
 /// Faults a name that could not be part of a path or a metric.
@@ -48,37 +97,48 @@ pub(super) fn check_name(item: &Item<'_>, span: Range<usize>, name: &str, what: 
     }
 }
 
-fn channel(mut s: Section<'_>, name: &str) -> Option<ChannelKind> {
-    let kinds = [("stdout", Kind::Stdout), ("file", Kind::File), ("webhook", Kind::Webhook)];
+fn channel<'a>(mut s: Section<'a>, name: &str) -> Option<(ChannelKind, ChannelTerms, Fallback<'a>)> {
     let kind = match s.get("kind") {
-        Some(item) => item.one_of(&kinds),
+        Some(item) => item.one_of(&KINDS),
         None if name == STDOUT => Some(Kind::Stdout),
         None => {
-            s.fault(
-                "this channel has no kind",
-                "write kind = \"stdout\", \"file\" or \"webhook\"".to_owned(),
-            );
+            let names = KINDS.map(|(name, _)| quoted(name));
+            s.fault("this channel has no kind", format!("write kind = one of {}", names.join(", ")));
             None
         }
-    };
-    let channel = match kind? {
+    }?;
+    let read = match kind {
         Kind::Stdout => Some(stdout(&mut s)),
         Kind::File => file(&mut s),
-        Kind::Webhook => webhook(&mut s),
+        Kind::Webhook => http::webhook(&mut s),
+        Kind::Slack => http::chat(&mut s, "a Slack channel", "SLACK_URL").map(ChannelKind::Slack),
+        Kind::Discord => http::chat(&mut s, "a Discord channel", "DISCORD_URL").map(ChannelKind::Discord),
+        Kind::Telegram => http::telegram(&mut s),
+        Kind::Ntfy => http::ntfy(&mut s),
+        Kind::Smtp => other::smtp(&mut s),
+        Kind::Pagerduty => http::pagerduty(&mut s),
+        Kind::Alertmanager => http::alertmanager(&mut s).map(ChannelKind::Alertmanager),
+        Kind::Exec => other::exec(&mut s),
     };
-    for (_, _, item) in s.entries().iter().filter(|e| e.1 == "secret") {
+    let (terms, fallback) = match kind {
+        Kind::Stdout | Kind::File => (ChannelTerms::default(), Vec::new()),
+        _ => terms::read(&mut s, kind, read.as_ref()),
+    };
+    let chat = matches!(kind, Kind::Slack | Kind::Discord);
+    let instead = |key: &str| match SECRETS.iter().find(|(name, _)| *name == key) {
+        Some((_, instead)) => Some(*instead),
+        None => (chat && key == "url").then_some("name it by url_env or url_file"),
+    };
+    for (_, _, item) in s.entries().iter().filter(|e| instead(e.1).is_some()) {
         item.walk.hide(item.span.clone());
     }
-    s.finish_with(|key| {
-        (key == "secret")
-            .then(|| "a secret does not stand in this file: name it by secret_env or secret_file".into())
-    });
-    channel
+    s.finish_with(|key| Some(format!("a secret does not stand in this file: {}", instead(key)?)));
+    Some((read?, terms, fallback))
 }
 
 fn stdout(s: &mut Section<'_>) -> ChannelKind {
     let formats = [("human", LineFormat::Human), ("json", LineFormat::Json)];
-    ChannelKind::Stdout { format: s.or("format", LineFormat::Human, |i| i.one_of(&formats)) }
+    stdout_of(s.or("format", LineFormat::Human, |i| i.one_of(&formats)))
 }
 
 fn file(s: &mut Section<'_>) -> Option<ChannelKind> {
@@ -91,105 +151,43 @@ fn file(s: &mut Section<'_>) -> Option<ChannelKind> {
     Some(ChannelKind::File { path: path?.path()?, max_size, keep })
 }
 
-fn webhook(s: &mut Section<'_>) -> Option<ChannelKind> {
-    let allow_private = s.or("allow_private", false, Item::boolean);
-    let url = address(s, allow_private);
-    let secret = secret(s);
-    let timeout = s.or("timeout", Duration::from_secs(15), |i| i.duration(ms(100, 300_000)));
-    let max_attempts = s.or("max_attempts", 9, |i| i.integer(1..=100).and_then(|n| u32::try_from(n).ok()));
-    Some(ChannelKind::Webhook(Webhook { url: url?, secret, timeout, max_attempts, allow_private }))
-}
-
-/// The URL, from the file or from the variable that the file names.
-fn address(s: &mut Section<'_>, allow_private: bool) -> Option<Secret> {
-    let url = url_of(s, ["url", "url_env"], allow_private);
-    if s.get("url").is_none() && s.get("url_env").is_none() {
-        s.fault("a webhook channel needs a url", "write url = \"https://host/path\", or url_env".to_owned());
+/// Checks that every fallback exists and none leads back to where it began.
+fn resolve(channels: &mut [Channel], fallbacks: &[(&str, Fallback<'_>)]) {
+    let names: Vec<String> = channels.iter().map(|c| c.name.clone()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut next: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (name, fallback) in fallbacks {
+        for (item, to) in fallback {
+            if !names.contains(to) {
+                let help = text::suggest(to, &names, "channels of this file");
+                item.fault(format!("unknown channel {}", quoted(to)), help);
+            } else if next.get(name).is_some_and(|known| known.contains(to)) {
+                item.fault(format!("channel {} is named twice", quoted(to)), None);
+            } else if leads(&next, to, name) {
+                let message = format!("{} falls back, in the end, to {} itself", quoted(name), quoted(name));
+                item.fault(message, "name a channel that works when this one does not".to_owned());
+            } else {
+                next.entry(name).or_default().push(to);
+            }
+        }
     }
-    url
-}
-
-/// The URL that stands under the first key, or in the variable that the second one names.
-pub(super) fn url_of(
-    s: &mut Section<'_>,
-    [key, key_env]: [&'static str; 2],
-    allow_private: bool,
-) -> Option<Secret> {
-    let (written, variable) = (s.get(key), s.get(key_env));
-    let (item, url) = match (written, variable) {
-        (Some(item), None) => {
-            url::hide_path(&item);
-            let url = item.string("a URL", "\"https://host/path\"")?.to_owned();
-            (item, url)
-        }
-        (None, Some(item)) => {
-            let value = self::variable(&item)?;
-            (item, value)
-        }
-        (Some(written), Some(item)) => {
-            url::hide_path(&written);
-            item.fault(format!("{key} and {key_env} exclude each other"), "keep one of them".to_owned());
-            return None;
-        }
-        (None, None) => return None,
-    };
-    if let Err((message, help)) = url::webhook(&url, allow_private) {
-        item.fault(message, help);
-        return None;
-    }
-    Some(Secret::new(url))
-}
-
-fn secret(s: &mut Section<'_>) -> Option<Secret> {
-    let (env, file) = (s.get("secret_env"), s.get("secret_file"));
-    match (env, file) {
-        (Some(_), Some(item)) => {
-            item.fault("secret_env and secret_file exclude each other", "keep one of them".to_owned());
-            None
-        }
-        (Some(item), None) => variable(&item).map(Secret::new),
-        (None, Some(item)) => secret_file(&item).map(Secret::new),
-        (None, None) => None,
+    for channel in channels {
+        let found = next.get(channel.name.as_str());
+        channel.terms.fallback = found.into_iter().flatten().map(|to| (*to).to_owned()).collect();
     }
 }
 
-/// The value of the variable that `item` names.
-fn variable(item: &Item<'_>) -> Option<String> {
-    let name = item.string("the name of an environment variable", "\"HOOK_SECRET\"")?;
-    let lawful = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if !lawful {
-        // Somebody may have written the secret itself here.
-        item.walk.hide(item.span.clone());
-        item.fault(
-            "this is not the name of an environment variable",
-            "write it without $ and braces".to_owned(),
-        );
-        return None;
-    }
-    let value = item.walk.outside.variable(name).filter(|v| !v.is_empty());
-    if value.is_none() {
-        item.fault(format!("the environment variable {name} is not set"), format!("set {name} to the value"));
-    }
-    value
-}
-
-fn secret_file(item: &Item<'_>) -> Option<String> {
-    let path = item.path()?;
-    let (text, open) = match item.walk.outside.secret_file(&path) {
-        Ok(read) => read,
-        Err(why) => {
-            item.fault(format!("cannot read the secret: {why}"), format!("looked for {}", path.display()));
-            return None;
+/// Whether one gets from `from` to `to`. What is in `next` has no cycle.
+fn leads(next: &HashMap<&str, Vec<&str>>, from: &str, to: &str) -> bool {
+    let (mut open, mut seen) = (vec![from], Vec::new());
+    while let Some(at) = open.pop() {
+        if at == to {
+            return true;
         }
-    };
-    if open {
-        let help = format!("chmod 600 {}", path.display());
-        item.walk.warn(item, "every user of this machine can read this secret".into(), help);
+        if !seen.contains(&at) {
+            seen.push(at);
+            open.extend(next.get(at).into_iter().flatten());
+        }
     }
-    let secret = text.trim();
-    if secret.is_empty() {
-        item.fault("the file of the secret is empty", None);
-        return None;
-    }
-    Some(secret.to_owned())
+    false
 }

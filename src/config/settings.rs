@@ -6,6 +6,10 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
+mod channels;
+
+pub use channels::*;
+
 use super::{fault::Source, rules::Alerts, streams::Stream};
 
 /// A whole, valid configuration.
@@ -414,75 +418,6 @@ impl Default for Limits {
             snapshot_bytes: 4 << 20,
         }
     }
-}
-
-/// Name of the channel that exists without being written.
-pub const STDOUT: &str = "stdout";
-
-/// One `[channels.NAME]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Channel {
-    /// Its name in the file.
-    pub name: String,
-    /// What it is.
-    pub kind: ChannelKind,
-}
-
-/// What a channel is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChannelKind {
-    /// The process's output.
-    Stdout {
-        /// Shape of a line.
-        format: LineFormat,
-    },
-    /// A file of JSON lines.
-    File {
-        /// Where.
-        path: PathBuf,
-        /// Bytes beyond which a new file is begun.
-        max_size: u64,
-        /// Full files that are kept.
-        keep: u32,
-    },
-    /// An HTTP endpoint.
-    Webhook(Webhook),
-}
-
-impl ChannelKind {
-    /// Its name in `kind = "…"`.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Stdout { .. } => "stdout",
-            Self::File { .. } => "file",
-            Self::Webhook(_) => "webhook",
-        }
-    }
-}
-
-/// Shape of a line on the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LineFormat {
-    /// For people.
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
-/// An HTTP endpoint that is told by POST.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Webhook {
-    /// Where; a secret, since services put their token into the path.
-    pub url: Secret,
-    /// Key of the signature; `None`: not signed.
-    pub secret: Option<Secret>,
-    /// For one request.
-    pub timeout: Duration,
-    /// Attempts before it is a dead letter.
-    pub max_attempts: u32,
-    /// Whether addresses that are not public may be spoken to.
-    pub allow_private: bool,
 }
 
 /// Text that is never printed.

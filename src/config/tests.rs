@@ -20,6 +20,9 @@ impl Outside for Machine {
             "HOOK_URL" => Some("https://example.org/T0KEN".into()),
             "BAD_URL" => Some("https://10.0.0.1/T0KEN".into()),
             "HOOK_SECRET" => Some("whsec_T0KEN".into()),
+            "SLACK_URL" | "DISCORD_URL" => Some("https://example.org/T0KEN".into()),
+            "TELEGRAM_TOKEN" | "NTFY_TOPIC" | "NTFY_TOKEN" | "SMTP_PASSWORD" | "PAGERDUTY_KEY"
+            | "NOTIFY_TOKEN" => Some("T0KEN".into()),
             "HOME" => Some("/home/operator".into()),
             "XDG_RUNTIME_DIR" => Some("/run/user/1000".into()),
             _ => None,
@@ -39,7 +42,8 @@ impl Outside for Machine {
         if path.ends_with("missing.key") {
             return Err("no such file".into());
         }
-        Ok(("whsec_T0KEN\n".into(), path.ends_with("open.key")))
+        let text = if path.ends_with("url.key") { "https://example.org/T0KEN" } else { "whsec_T0KEN\n" };
+        Ok((text.into(), path.ends_with("open.key")))
     }
 }
 
@@ -162,16 +166,38 @@ fn every_key_of_the_shipped_file_stands_at_its_default() {
 fn every_option_that_is_off_in_the_shipped_file_can_be_switched_on() {
     let is_option = |rest: &str| rest.starts_with(|c: char| c == '[' || c.is_ascii_lowercase());
     let uncomment = |line: &str| match line.strip_prefix('#') {
-        // A URL stands in the file or in a variable, never in both.
-        Some(rest) if is_option(rest) && !rest.contains("url_env = ") => rest.to_owned(),
+        // It stands in the file or in a variable, never in both.
+        Some(rest) if is_option(rest) && !rest.starts_with("heartbeat_url_env") => rest.to_owned(),
         _ => line.to_owned(),
     };
     let text: Vec<String> = shipped().lines().map(uncomment).collect();
     let config = accepted(&text.join("\n"));
     assert_eq!(config.tape.dir, Some(PathBuf::from("base/state/tape")));
-    assert_eq!(config.channels.len(), 3);
+    assert_eq!(config.channels.len(), 11);
     assert_eq!(config.runtime.compile_cache, None);
     assert_eq!(config.plugin("mine").unwrap().input, Input::Plugin("bars".into()));
+}
+
+/// What the page of channels shows is read, and each default it names is the one there is.
+#[test]
+fn the_channels_of_the_documents_are_accepted() {
+    let page = std::fs::read_to_string(root().join("docs/channels.md")).unwrap();
+    let blocks: Vec<&str> = page.split("```toml\n").skip(1).filter_map(|b| b.split("```").next()).collect();
+    let config = accepted(&blocks.join("\n"));
+    assert_eq!(config.channels.len(), 13);
+    assert!(config.warnings.is_empty());
+    let switched_on = blocks.join("\n").replace("\n#", "\n");
+    accepted(&switched_on);
+    let terms = |name: &str| &config.channel(name).unwrap().terms;
+    assert_eq!(terms("phone").rates, terms("duty").rates, "the rates shown are the defaults of a group");
+    assert_eq!(terms("phone").ttl, terms("duty").ttl);
+    for (name, count, per) in [("team", 1, 1), ("push", 60, 300), ("pager", 120, 60)] {
+        assert_eq!(terms(name).rates, [(count, Duration::from_secs(per))], "{name}");
+        assert_eq!(terms(name).ttl, Some(Duration::from_secs(3600)), "{name}");
+    }
+    for name in ["hook", "manager", "mail", "program", "stdout", "log"] {
+        assert_eq!((&terms(name).rates, terms(name).ttl), (&Vec::new(), None), "{name}");
+    }
 }
 
 /// The keys that a section accepts are exactly those that the shipped file shows.
@@ -358,7 +384,7 @@ fn secrets_are_shown_by_nothing() {
     );
     assert!(!format!("{config:?}").contains("T0KEN"));
     let super::ChannelKind::Webhook(hook) = &config.channel("a").unwrap().kind else { panic!("{config:?}") };
-    assert_eq!(hook.url.reveal(), "https://example.org/T0KEN");
+    assert_eq!(hook.http.url.reveal(), "https://example.org/T0KEN");
     assert_eq!(hook.secret.as_ref().unwrap().reveal(), "whsec_T0KEN");
 }
 

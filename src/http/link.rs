@@ -9,10 +9,9 @@ use super::HttpError;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    HeaderMap, Request, Response, StatusCode,
+    HeaderMap, Request, StatusCode,
     body::{Body, Incoming},
     client::conn::http1,
-    header::HeaderValue,
 };
 use hyper_util::rt::TokioIo;
 use std::{
@@ -106,22 +105,24 @@ impl Link {
         beside(driving, talk).await
     }
 
-    /// Sends a request and yields the status and the `Retry-After` of the answer, whose body is read
-    /// for a second and thrown away.
+    /// Sends a request and yields the answer with the beginning of its body: at most `keep` bytes,
+    /// and what comes within a second.
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn status(
+    pub async fn beginning(
         &mut self,
         request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, Option<HeaderValue>), HttpError> {
+        keep: usize,
+    ) -> Result<Answer, HttpError> {
         let Self { sender, driving } = self;
         let talk = async {
             let response = sender.send_request(request).await.map_err(|e| network(&e))?;
-            let answer = (response.status(), response.headers().get(hyper::header::RETRY_AFTER).cloned());
+            let (head, body) = response.into_parts();
+            let mut kept = BytesMut::new();
             // The status is the answer: a body that trickles in must not turn it into a failure.
-            let _ = timeout(DRAIN, drain(response)).await;
-            Ok(answer)
+            let _ = timeout(DRAIN, drain(body, keep, &mut kept)).await;
+            Ok(Answer { status: head.status, headers: head.headers, body: kept.freeze() })
         };
         beside(driving, talk).await
     }
@@ -172,11 +173,12 @@ async fn whole(mut body: Incoming, limit: usize) -> Result<Bytes, HttpError> {
 }
 
 /// Reads what a polite client reads, so that the receiver can finish; the status is known already.
-async fn drain(response: Response<Incoming>) {
-    let mut body = response.into_body();
+async fn drain(mut body: Incoming, keep: usize, kept: &mut BytesMut) {
     let mut read = 0;
     while let Some(Ok(frame)) = body.frame().await {
-        read += frame.data_ref().map_or(0, Bytes::len);
+        let Some(data) = frame.data_ref() else { continue };
+        read += data.len();
+        kept.extend_from_slice(data.get(..keep.saturating_sub(kept.len())).unwrap_or(data));
         if read > MAX_HEAD {
             return;
         }

@@ -48,8 +48,7 @@ impl Ping {
             .header("user-agent", concat!("tradehook/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(Bytes::new()))
             .map_err(|error| HttpError::Network(error.to_string()))?;
-        let (status, _) = send(&self.target, tls, request).await?;
-        Ok(status.as_u16())
+        Ok(send(&self.target, tls, request, 0).await?.status.as_u16())
     }
 }
 

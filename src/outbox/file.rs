@@ -14,7 +14,7 @@ mod tables;
 mod tests;
 
 use super::{
-    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settle, Settled, Snapshot, Store, StoreError,
+    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settled, Snapshot, Store, StoreError,
 };
 use crate::delivery::Delivery;
 use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata};
@@ -24,7 +24,9 @@ use std::{
     sync::{Mutex, PoisonError, RwLock},
     time::{Duration, Instant},
 };
-use tables::{CHECKPOINTS, DEAD, FORMAT, GONE, IDS, META, POLICIES, QUEUE, Queues, SNAPSHOTS, decode, place};
+use tables::{
+    CHECKPOINTS, DEAD, FORMAT, GONE, IDS, LANES, META, POLICIES, QUEUE, Queues, SNAPSHOTS, decode, place,
+};
 use tokio::sync::watch;
 
 /// Ids that one call of [`Store::prune`] forgets at most: it holds the write lock.
@@ -232,8 +234,7 @@ impl Store for FileStore {
             let mut heads = Vec::new();
             for entry in queue.range((channel, from)..=(channel, u64::MAX))?.take(limit) {
                 let (key, value) = entry?;
-                let (lane, attempt, next_at_ms, _) = value.value();
-                heads.push(Head { seq: key.value().1, lane: lane.to_owned(), attempt, next_at_ms });
+                heads.push(tables::head(key.value().1, value.value()));
             }
             Ok(heads)
         })
@@ -253,20 +254,34 @@ impl Store for FileStore {
         now_ms: i64,
     ) -> Result<Vec<Option<Head>>, StoreError> {
         self.write("settling in", Durability::None, |txn| {
-            let mut queues = Queues::open(txn, self.limits)?;
-            let mut next = Vec::with_capacity(settled.len());
-            for Settled { seq, lane, settle } in settled {
-                match settle {
-                    Settle::Sent => drop(queues.sent(channel, *seq, now_ms)?),
-                    Settle::Dead { reason } => queues.dead(channel, *seq, reason, now_ms)?,
-                    Settle::Again { attempt, next_at_ms } => {
-                        queues.again(channel, *seq, *attempt, *next_at_ms)?;
-                    }
-                }
-                next.push(queues.next_of(channel, lane)?);
-            }
-            Ok(next)
+            Queues::open(txn, self.limits)?.settle(channel, settled, now_ms)
         })
+    }
+
+    fn first(&self, channel: &str, lane: &str) -> Result<Option<Head>, StoreError> {
+        self.read(|txn| tables::first_of(&txn.open_table(LANES)?, &txn.open_table(QUEUE)?, channel, lane))
+    }
+
+    fn exchange(
+        &self,
+        channel: &str,
+        gone: &[Settled],
+        come: &[Delivery],
+        now_ms: i64,
+    ) -> Result<Committed, StoreError> {
+        let done = self.write("exchanging in", Durability::Immediate, |txn| {
+            let mut queues = Queues::open(txn, self.limits)?;
+            queues.settle(channel, gone, now_ms)?;
+            let mut done = Committed::default();
+            for delivery in come {
+                queues.push(delivery, &mut done)?;
+            }
+            Ok(done)
+        })?;
+        if done.queued > 0 {
+            self.changes.send_modify(|n| *n += 1);
+        }
+        Ok(done)
     }
 
     fn prune(&self, now_ms: i64) -> Result<u64, StoreError> {

@@ -3,7 +3,7 @@
 //! Keeps: [commit-is-atomic] [bounded]
 
 use super::{
-    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settle, Settled, Store, StoreError,
+    Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, REDONE, Settle, Settled, Store, StoreError,
 };
 use crate::delivery::Delivery;
 use std::{
@@ -29,8 +29,16 @@ struct Queue {
 impl Queue {
     fn head(&self, seq: u64) -> Option<Head> {
         let row = self.rows.get(&seq)?;
-        let (attempt, next_at_ms) = (row.attempt, row.next_at_ms);
-        Some(Head { seq, lane: row.delivery.lane.clone(), attempt, next_at_ms })
+        let Row { attempt, next_at_ms, delivery: Delivery { lane, at_ms, severity, state, .. } } = row;
+        Some(Head {
+            seq,
+            lane: lane.clone(),
+            attempt: *attempt,
+            next_at_ms: *next_at_ms,
+            at_ms: *at_ms,
+            severity: *severity,
+            state: *state,
+        })
     }
 
     fn push(&mut self, delivery: &Delivery) {
@@ -73,6 +81,47 @@ impl Inner {
         while self.dead.len() as u64 > limit {
             self.dead.pop_front();
         }
+    }
+
+    fn push(&mut self, delivery: &Delivery, limits: Limits, done: &mut Committed) {
+        if self.ids.contains_key(&delivery.notification_id) {
+            done.known += 1;
+            return;
+        }
+        self.ids.insert(delivery.notification_id.clone(), None);
+        let queue = self.queues.entry(delivery.channel.clone()).or_default();
+        queue.push(delivery);
+        done.queued += 1;
+        if queue.rows.len() as u64 > limits.queued_per_channel
+            && let Some(oldest) = queue.rows.keys().next().copied().and_then(|seq| queue.remove(seq))
+        {
+            self.bury(oldest, "the outbox was full".to_owned(), delivery.at_ms, limits.dead);
+            done.overflowed += 1;
+        }
+    }
+
+    fn settle(&mut self, channel: &str, settled: &[Settled], dead: u64, now_ms: i64) -> Vec<Option<Head>> {
+        let mut next = Vec::with_capacity(settled.len());
+        for Settled { seq, lane, settle } in settled {
+            let Some(queue) = self.queues.get_mut(channel) else { continue };
+            if let Settle::Again { attempt, next_at_ms } = settle {
+                if let Some(row) = queue.rows.get_mut(seq) {
+                    (row.attempt, row.next_at_ms) = (*attempt, *next_at_ms);
+                }
+                next.push(queue.next_of(lane));
+                continue;
+            }
+            let gone = queue.remove(*seq);
+            next.push(queue.next_of(lane));
+            match (gone, settle) {
+                (Some(delivery), Settle::Dead { reason }) => {
+                    self.bury(delivery, reason.clone(), now_ms, dead);
+                }
+                (Some(delivery), _) => self.leave(&delivery.notification_id, now_ms),
+                (None, _) => {}
+            }
+        }
+        next
     }
 
     /// Takes the dead letters out that are meant, the oldest first.
@@ -125,21 +174,7 @@ impl Store for MemoryStore {
         let mut inner = self.lock();
         let mut done = Committed::default();
         for delivery in deliveries {
-            if inner.ids.contains_key(&delivery.notification_id) {
-                done.known += 1;
-                continue;
-            }
-            inner.ids.insert(delivery.notification_id.clone(), None);
-            let queue = inner.queues.entry(delivery.channel.clone()).or_default();
-            queue.push(delivery);
-            done.queued += 1;
-            if queue.rows.len() as u64 > self.limits.queued_per_channel
-                && let Some(oldest) = queue.rows.keys().next().copied().and_then(|seq| queue.remove(seq))
-            {
-                let at_ms = delivery.at_ms;
-                inner.bury(oldest, "the outbox was full".to_owned(), at_ms, self.limits.dead);
-                done.overflowed += 1;
-            }
+            inner.push(delivery, self.limits, &mut done);
         }
         let kept = inner.checkpoints.entry(checkpoint.pipeline.clone()).or_default();
         kept.pipeline.clone_from(&checkpoint.pipeline);
@@ -179,28 +214,30 @@ impl Store for MemoryStore {
         settled: &[Settled],
         now_ms: i64,
     ) -> Result<Vec<Option<Head>>, StoreError> {
-        let mut inner = self.lock();
-        let mut next = Vec::with_capacity(settled.len());
-        for Settled { seq, lane, settle } in settled {
-            let Some(queue) = inner.queues.get_mut(channel) else { continue };
-            if let Settle::Again { attempt, next_at_ms } = settle {
-                if let Some(row) = queue.rows.get_mut(seq) {
-                    (row.attempt, row.next_at_ms) = (*attempt, *next_at_ms);
-                }
-                next.push(queue.next_of(lane));
-                continue;
-            }
-            let gone = queue.remove(*seq);
-            next.push(queue.next_of(lane));
-            match (gone, settle) {
-                (Some(delivery), Settle::Dead { reason }) => {
-                    inner.bury(delivery, reason.clone(), now_ms, self.limits.dead);
-                }
-                (Some(delivery), _) => inner.leave(&delivery.notification_id, now_ms),
-                (None, _) => {}
-            }
+        Ok(self.lock().settle(channel, settled, self.limits.dead, now_ms))
+    }
+
+    fn first(&self, channel: &str, lane: &str) -> Result<Option<Head>, StoreError> {
+        Ok(self.lock().queues.get(channel).and_then(|queue| queue.next_of(lane)))
+    }
+
+    fn exchange(
+        &self,
+        channel: &str,
+        gone: &[Settled],
+        come: &[Delivery],
+        now_ms: i64,
+    ) -> Result<Committed, StoreError> {
+        let (mut inner, mut done) = (self.lock(), Committed::default());
+        inner.settle(channel, gone, self.limits.dead, now_ms);
+        for delivery in come {
+            inner.push(delivery, self.limits, &mut done);
         }
-        Ok(next)
+        drop(inner);
+        if done.queued > 0 {
+            self.changes.send_modify(|n| *n += 1);
+        }
+        Ok(done)
     }
 
     fn prune(&self, now_ms: i64) -> Result<u64, StoreError> {
@@ -237,7 +274,9 @@ impl Store for MemoryStore {
             let id = &letter.delivery.notification_id;
             inner.gone.retain(|(_, gone)| gone != id);
             inner.ids.insert(id.clone(), None);
-            inner.queues.entry(letter.delivery.channel.clone()).or_default().push(&letter.delivery);
+            let queue = inner.queues.entry(letter.delivery.channel.clone()).or_default();
+            queue.push(&letter.delivery);
+            queue.rows.values_mut().next_back().into_iter().for_each(|row| row.next_at_ms = REDONE);
         }
         drop(inner);
         if !taken.is_empty() {

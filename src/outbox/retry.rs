@@ -96,4 +96,16 @@ impl RetryPolicy {
     pub const fn webhook(max_attempts: u32) -> Self {
         Self { delays: Delays::StandardWebhooks, max_attempts, max_refusals: 3, concurrency: 4 }
     }
+
+    /// For chats, pagers and mail: one at a time where order is seen, soon again, and a message that
+    /// is refused is not tried twice.
+    #[must_use]
+    pub const fn chat(max_attempts: u32, concurrency: usize) -> Self {
+        Self {
+            delays: Delays::Jitter { base: Duration::from_secs(1), cap: Duration::from_secs(300) },
+            max_attempts,
+            max_refusals: 1,
+            concurrency,
+        }
+    }
 }

@@ -6,9 +6,12 @@
 //!
 //! Reads the wall clock it is given: delivery stands outside the deterministic part.
 
+mod digest;
+mod pace;
+mod relief;
 mod worker;
 
-use super::{RetryPolicy, Store};
+use super::{RetryPolicy, Store, Terms};
 use crate::delivery::{Clock, Sink};
 use futures_util::future::join_all;
 use std::{
@@ -33,6 +36,8 @@ pub struct Channel {
     pub sink: Arc<dyn Sink>,
     /// When to try again.
     pub retry: RetryPolicy,
+    /// How fast, when not, and who stands in for it.
+    pub terms: Terms,
 }
 
 /// What is to be seen of a channel; counts from the start of the process.
@@ -48,7 +53,11 @@ pub struct ChannelCounters {
     pub in_flight: AtomicU64,
     /// The whole channel waits until then, ms since the Unix epoch; in the past: it does not.
     pub parked_until_ms: AtomicI64,
-    /// It is of no use until somebody mends it and starts the process again.
+    /// Messages that were too old, and of which one message told.
+    pub collapsed: AtomicU64,
+    /// Messages that went to the fallback.
+    pub handed_over: AtomicU64,
+    /// It is of no use until somebody mends it; it is tried once an hour.
     pub broken: AtomicBool,
     /// What the last failed attempt said.
     pub last_error: Mutex<Option<String>>,

@@ -4,13 +4,20 @@
 //! reader with a cursor meets each delivery once. Nothing here loads more than a page.
 
 use super::StoreError;
-use crate::delivery::Delivery;
+use crate::{
+    alert::{AlertState, Severity},
+    delivery::Delivery,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 /// How long the id of a delivered or dead message is remembered: deriving it again within this
 /// time changes nothing. Chosen: as far back as the venue's REST goes.
 pub const HORIZON_MS: i64 = 7 * 24 * 3600 * 1000;
+
+/// When a message may be tried that a person queued again: at once. By this it is known, too, that
+/// neither its age nor quiet hours count.
+pub const REDONE: i64 = 1;
 
 /// What a plugin wants to outlive it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +82,12 @@ pub struct Head {
     pub attempt: u32,
     /// Not to be tried before, ms since the Unix epoch.
     pub next_at_ms: i64,
+    /// Event time of the message, ms since the Unix epoch.
+    pub at_ms: i64,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// Where its alert stands.
+    pub state: AlertState,
 }
 
 /// What became of a delivery that was tried.
@@ -145,6 +158,25 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn delivery(&self, channel: &str, seq: u64) -> Result<Option<Delivery>, StoreError>;
+
+    /// The oldest queued delivery of a lane.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn first(&self, channel: &str, lane: &str) -> Result<Option<Head>, StoreError>;
+
+    /// Settles deliveries of a channel and queues others in their place, all or nothing; forced to
+    /// disk. What comes is queued as [`Store::commit`] does it.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is changed then.
+    fn exchange(
+        &self,
+        channel: &str,
+        gone: &[Settled],
+        come: &[Delivery],
+        now_ms: i64,
+    ) -> Result<Committed, StoreError>;
 
     /// Settles deliveries of a channel, and yields for each the next of its lane where it left
     /// the queue. Not forced to disk: what a crash undoes is sent again under the same id.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod redo;
+mod terms;
 
 use super::*;
 use crate::{
@@ -47,6 +48,7 @@ struct Script {
     hangs: bool,
     started: Instant,
     log: Log,
+    last: Arc<Mutex<String>>,
 }
 
 impl Sink for Script {
@@ -55,6 +57,7 @@ impl Sink for Script {
             if self.hangs {
                 std::future::pending::<()>().await;
             }
+            self.last.lock().unwrap().clone_from(&delivery.text);
             let outcome = self.answers.lock().unwrap().pop_front().unwrap_or(Outcome::Delivered);
             let seconds = (self.started.elapsed().as_millis() as u64 + 500) / 1000;
             self.log.lock().unwrap().push((self.name.to_owned(), delivery.notification_id.clone(), seconds));
@@ -69,24 +72,37 @@ struct Bench {
     log: Log,
     started: Instant,
     channels: Vec<Channel>,
+    last: Arc<Mutex<String>>,
 }
 
 impl Bench {
     fn new(store: Arc<dyn Store>) -> Self {
         let started = Instant::now();
         let clock: Clock = Arc::new(move || started.elapsed().as_millis() as i64);
-        Self { store, clock, log: Log::default(), started, channels: Vec::new() }
+        Self { store, clock, log: Log::default(), started, channels: Vec::new(), last: Arc::default() }
     }
 
-    fn channel(mut self, name: &'static str, retry: RetryPolicy, answers: Vec<Outcome>, hangs: bool) -> Self {
+    fn channel(self, name: &'static str, retry: RetryPolicy, answers: Vec<Outcome>, hangs: bool) -> Self {
+        self.on(name, retry, Terms::default(), answers, hangs)
+    }
+
+    fn on(
+        mut self,
+        name: &'static str,
+        retry: RetryPolicy,
+        terms: Terms,
+        answers: Vec<Outcome>,
+        hangs: bool,
+    ) -> Self {
         let sink = Script {
             name,
             answers: Mutex::new(answers.into()),
             hangs,
             started: self.started,
             log: Arc::clone(&self.log),
+            last: Arc::clone(&self.last),
         };
-        self.channels.push(Channel { name: name.to_owned(), sink: Arc::new(sink), retry });
+        self.channels.push(Channel { name: name.to_owned(), sink: Arc::new(sink), retry, terms });
         self
     }
 
@@ -192,7 +208,7 @@ async fn a_broken_channel_stops_and_keeps_what_it_has() {
     let policy = RetryPolicy { concurrency: 1, ..RetryPolicy::webhook(9) };
     let gone = Outcome::Broken { reason: "410".to_owned() };
     let bench = Bench::new(store.clone()).channel("hook", policy, vec![gone], false);
-    let (log, counters) = bench.run(Duration::from_secs(3600)).await;
+    let (log, counters) = bench.run(Duration::from_secs(3500)).await;
     assert_eq!(arrivals(&log, "hook"), expect(&[("1", 0)]));
     assert!(counters["hook"].broken.load(Relaxed));
     assert_eq!(store.queued().unwrap(), 2);

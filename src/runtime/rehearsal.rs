@@ -12,10 +12,11 @@ use super::{
     replay::{Replay, ReplayError, Source, Summary, Watched},
 };
 use crate::{
-    alert::{AlertState, Raised, Severity},
+    alert::{AlertState, FieldValue, Raised, Severity},
     delivery::{Content, Delivery},
+    market::glob_matches,
     pipeline::{Emitted, InspectError, StartError},
-    policy::TemplateFault,
+    policy::{Claim, Explanation, TemplateFault},
     rehearse::{Happened, Script, State, duration_ms},
 };
 use serde::Deserialize;
@@ -34,10 +35,61 @@ const IDLE_LAG_MS: i64 = 2000;
 /// A rehearsal under way.
 pub struct Rehearsal {
     replay: Replay,
-    /// The rules of the file by plugin and name: how urgent where the alert does not say.
-    severities: HashMap<(String, String), Severity>,
-    severity: Severity,
+    book: Book,
     origin_ms: i64,
+}
+
+/// The rules of the file, for alerts that do not say all of themselves.
+#[derive(Default)]
+struct Book {
+    /// By plugin and the plugin's name for it.
+    rules: HashMap<(String, String), Severity>,
+    /// Rules for alerts of a plugin, in the order of the file.
+    claims: Vec<(String, Claim, String, Severity)>,
+    severity: Severity,
+}
+
+/// Whose an alert is.
+struct Owner {
+    /// Empty where a rule of the file speaks for it.
+    plugin: String,
+    rule: String,
+    severity: Severity,
+}
+
+impl Book {
+    fn new(groups: &[Group]) -> Self {
+        let mut book = Self::default();
+        for rule in groups.iter().flat_map(|group| &group.rules) {
+            match rule.claim.clone() {
+                None => _ = book.rules.insert((rule.plugin.clone(), rule.id.clone()), rule.severity),
+                Some(claim) => book.claims.push((rule.plugin.clone(), claim, rule.id.clone(), rule.severity)),
+            }
+        }
+        book.severity = groups.first().map(|group| group.defaults.severity).unwrap_or_default();
+        book
+    }
+
+    /// The plugin by name, where no rule of the file is called so; otherwise nothing.
+    fn plugin(&self, plugin: &str, rule: &str) -> String {
+        let is_own = self.rules.keys().any(|(_, id)| id == rule) || self.claims.iter().any(|c| c.2 == rule);
+        if is_own { String::new() } else { plugin.to_owned() }
+    }
+
+    fn owner(&self, raised: &Raised) -> Owner {
+        let is_claimed = |(plugin, claim, ..): &&(String, Claim, String, Severity)| {
+            *plugin == raised.plugin
+                && glob_matches(&claim.rule, &raised.rule)
+                && glob_matches(&claim.key, &raised.key)
+        };
+        let own = self.rules.get(&(raised.plugin.clone(), raised.rule.clone()));
+        let (plugin, rule, severity) = match (own, self.claims.iter().find(is_claimed)) {
+            (Some(severity), _) => (String::new(), raised.rule.clone(), *severity),
+            (None, Some((.., id, severity))) => (String::new(), id.clone(), *severity),
+            (None, None) => (raised.plugin.clone(), raised.rule.clone(), self.severity),
+        };
+        Owner { plugin, rule, severity: raised.severity.unwrap_or(severity) }
+    }
 }
 
 impl Rehearsal {
@@ -66,11 +118,9 @@ impl Rehearsal {
     /// Every plugin that does not start.
     pub fn of_recording(groups: &[Group], source: Source) -> Result<Self, Vec<StartError>> {
         let groups: Vec<Group> = groups.iter().map(unhurried).collect();
-        let rules = groups.iter().flat_map(|group| &group.rules);
-        let severities = rules.map(|rule| ((rule.plugin.clone(), rule.id.clone()), rule.severity)).collect();
-        let severity = groups.first().map(|group| group.defaults.severity).unwrap_or_default();
+        let book = Book::new(&groups);
         let replay = Replay::start(&groups, source, BATCH)?.watched();
-        Ok(Self { replay, severities, severity, origin_ms: 0 })
+        Ok(Self { replay, book, origin_ms: 0 })
     }
 
     /// One batch, and what came of it in the order of the tape; `None` at the end.
@@ -78,13 +128,9 @@ impl Rehearsal {
     /// # Errors
     /// When the recording cannot be read any further.
     pub fn step(&mut self) -> Result<Option<Vec<Happened>>, ReplayError> {
-        let (severities, severity, origin_ms) = (&self.severities, self.severity, self.origin_ms);
+        let (book, origin_ms) = (&self.book, self.origin_ms);
         let Some(Watched { raised, deliveries }) = self.replay.watch()? else { return Ok(None) };
-        let known = |raised: &Raised| {
-            let of_rule = severities.get(&(raised.plugin.clone(), raised.rule.clone()));
-            (of_rule.is_some(), raised.severity.or(of_rule.copied()).unwrap_or(severity))
-        };
-        Ok(Some(join(raised, deliveries, origin_ms, known)))
+        Ok(Some(join(raised, deliveries, origin_ms, book)))
     }
 
     /// Everything at once.
@@ -117,6 +163,21 @@ impl Rehearsal {
     /// Why there is no answer.
     pub fn inspect(&mut self, plugin: &str, query: &str) -> Result<String, InspectError> {
         self.replay.inspect(plugin, query)
+    }
+
+    /// What the policy says at this point of a rule and what it is about.
+    #[must_use]
+    pub fn explain(&self, rule: &str, key: &str) -> Vec<Explanation> {
+        self.replay.explain(rule, key)
+    }
+
+    /// What waits for company, as it would leave at the end of a job.
+    pub fn flush(&mut self) -> Vec<Happened> {
+        let mut happened = Vec::new();
+        for delivery in self.replay.flush().iter().filter(|delivery| delivery.content == Content::Alert) {
+            alone(delivery, &self.book, self.origin_ms, &mut happened);
+        }
+        happened
     }
 
     /// The markets that were fed, or at least named.
@@ -162,21 +223,16 @@ fn idle_lag_of(groups: &[Group]) -> i64 {
 }
 
 /// Transitions with what was sent of each, and behind them what the policy sent by itself.
-fn join(
-    raised: &[Raised],
-    deliveries: &[Delivery],
-    origin_ms: i64,
-    known: impl Fn(&Raised) -> (bool, Severity),
-) -> Vec<Happened> {
+fn join(raised: &[Raised], deliveries: &[Delivery], origin_ms: i64, book: &Book) -> Vec<Happened> {
     let mut open: Vec<Option<&Delivery>> =
         deliveries.iter().map(|delivery| (delivery.content == Content::Alert).then_some(delivery)).collect();
     let mut happened: Vec<Happened> = Vec::with_capacity(raised.len());
     for raised in raised {
-        let (is_own, severity) = known(raised);
+        let Owner { plugin, rule, severity } = book.owner(raised);
         let mut told = Happened {
             at_ms: raised.at_ms.saturating_sub(origin_ms),
-            plugin: if is_own { String::new() } else { raised.plugin.clone() },
-            rule: raised.rule.clone(),
+            plugin,
+            rule,
             key: raised.key.clone(),
             state: state(raised.state),
             severity,
@@ -187,7 +243,7 @@ fn join(
         };
         for place in &mut open {
             let about = |d: &&Delivery| {
-                (&d.rule, &d.key, d.at_ms, d.state) == (&raised.rule, &raised.key, raised.at_ms, raised.state)
+                (&d.rule, &d.key, d.at_ms, d.state) == (&told.rule, &raised.key, raised.at_ms, raised.state)
                     && !told.channels.contains(&d.channel)
             };
             if let Some(delivery) = place.filter(about) {
@@ -200,45 +256,72 @@ fn join(
         happened.push(told);
     }
     for delivery in open.into_iter().flatten() {
-        alone(delivery, origin_ms, &mut happened);
+        alone(delivery, book, origin_ms, &mut happened);
     }
     happened
 }
 
 /// A message that no plugin caused: a repetition, or a digest.
-fn alone(delivery: &Delivery, origin_ms: i64, happened: &mut Vec<Happened>) {
+fn alone(delivery: &Delivery, book: &Book, origin_ms: i64, happened: &mut Vec<Happened>) {
     #[derive(Deserialize)]
     struct Body {
         r#type: String,
         #[serde(default)]
         plugin: String,
+        #[serde(default)]
+        alerts: Vec<Line>,
     }
-    let body = serde_json::from_str::<Body>(&delivery.body).ok();
-    let word = body.as_ref().and_then(|body| body.r#type.strip_prefix("alert."));
-    let state = word.and_then(State::parse).unwrap_or_else(|| state(delivery.state));
-    let plugin = body.map(|body| body.plugin).filter(|plugin| !plugin.is_empty());
-    let at_ms = delivery.at_ms.saturating_sub(origin_ms);
-    // To several channels it is still one.
-    let same = |h: &&mut Happened| {
-        (&h.rule, &h.key, h.at_ms, h.state) == (&delivery.rule, &delivery.key, at_ms, state)
-            && !h.channels.contains(&delivery.channel)
-    };
-    if let Some(told) = happened.iter_mut().rev().find(same) {
-        told.channels.push(delivery.channel.clone());
-        return;
-    }
-    happened.push(Happened {
-        at_ms,
-        plugin: plugin.filter(|plugin| plugin != super::plan::ALERT).unwrap_or_default(),
+    let Ok(body) = serde_json::from_str::<Body>(&delivery.body) else { return };
+    let word = body.r#type.strip_prefix("alert.");
+    let told = Happened {
+        at_ms: delivery.at_ms.saturating_sub(origin_ms),
+        plugin: book.plugin(&body.plugin, &delivery.rule),
         rule: delivery.rule.clone(),
         key: delivery.key.clone(),
-        state,
+        state: word.and_then(State::parse).unwrap_or_else(|| state(delivery.state)),
         severity: delivery.severity,
         fields: Vec::new(),
         title: String::new(),
         channels: vec![delivery.channel.clone()],
         text: Some(delivery.text.clone()),
-    });
+    };
+    if told.state != State::Digest {
+        return tell(told, happened);
+    }
+    // A digest is about several rules: each gets its part of it.
+    let mut counts: Vec<(&str, &str, i64)> = Vec::new();
+    for line in &body.alerts {
+        match counts.iter_mut().find(|(plugin, rule, _)| (*plugin, *rule) == (&line.plugin, &line.rule)) {
+            Some((.., count)) => *count += line.count,
+            None => counts.push((&line.plugin, &line.rule, line.count)),
+        }
+    }
+    for (plugin, rule, count) in counts {
+        let fields = vec![("value".to_owned(), FieldValue::Int(count))];
+        let plugin = book.plugin(plugin, rule);
+        tell(Happened { plugin, rule: rule.to_owned(), fields, ..told.clone() }, happened);
+    }
+}
+
+/// A line of a digest.
+#[derive(Deserialize)]
+struct Line {
+    plugin: String,
+    rule: String,
+    count: i64,
+}
+
+/// What goes to several channels is still one thing that happened.
+fn tell(told: Happened, happened: &mut Vec<Happened>) {
+    let same = |h: &&mut Happened| {
+        (&h.plugin, &h.rule, &h.key, h.at_ms, h.state)
+            == (&told.plugin, &told.rule, &told.key, told.at_ms, told.state)
+            && h.channels.iter().all(|channel| !told.channels.contains(channel))
+    };
+    match happened.iter_mut().rev().find(same) {
+        Some(known) => known.channels.extend(told.channels),
+        None => happened.push(told),
+    }
 }
 
 const fn state(of: AlertState) -> State {

@@ -16,6 +16,7 @@ use crate::{
     entry::{Entry, Tick},
     market::Markets,
     pipeline::{Counts, Emitted, InspectError, Pipeline, StartError},
+    policy::Explanation,
     quote::{Quote, Quotes},
     replay::{self, BadLines, Lines, Recording, received_at_ms},
     tape::{Next, Reader, Tape, TapeError},
@@ -407,6 +408,12 @@ impl Replay {
     #[must_use]
     pub fn progress(&self) -> (u64, u64) {
         self.source.progress()
+    }
+
+    /// What the policy of each pipeline says of a rule and what it is about.
+    #[must_use]
+    pub fn explain(&self, rule: &str, key: &str) -> Vec<Explanation> {
+        self.pipelines.iter().flat_map(|(_, output)| output.policy().explain(rule, key)).collect()
     }
 
     /// The markets in what was read.

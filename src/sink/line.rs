@@ -70,7 +70,7 @@ fn clock(at_ms: i64) -> String {
 
 /// Whether a terminal or an editor would obey `c` rather than show it: control characters (the
 /// escape of ANSI sequences among them), marks that turn the direction of text, invisible ones.
-fn is_obeyed(c: char) -> bool {
+pub(super) fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

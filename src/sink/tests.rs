@@ -1,10 +1,17 @@
 //! Sinks against servers and disks that misbehave.
+//!
+//! Here: stdout, files, the webhook, and the receiver that the other tests use too.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod chats;
+mod exec;
+mod payloads;
+mod smtp;
 
 use super::*;
 use crate::{
     alert::{AlertState, Severity},
-    delivery::{Content, Delivery, Outcome, Sink},
+    delivery::{Clock, Content, Delivery, Outcome, Sink},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{
@@ -35,24 +42,48 @@ fn delivery() -> Delivery {
     }
 }
 
-/// A receiver on a port of its own, that answers every connection with `answer` and shows what it
-/// was sent.
-async fn receiver(answer: &'static str, stays_open: bool) -> (String, mpsc::UnboundedReceiver<String>) {
+/// A receiver on a port of its own, that gives every connection the next of its `answers` (and the
+/// last for ever), and shows what it was sent.
+async fn receiver_of(answers: Vec<String>, stays_open: bool) -> (String, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (seen, requests) = mpsc::unbounded_channel();
     tokio::spawn(async move {
-        let mut open = Vec::new();
+        let (mut open, mut answers) = (Vec::new(), answers.into_iter().peekable());
         while let Ok((mut stream, _)) = listener.accept().await {
             let request = read_request(&mut stream).await;
             let _ = seen.send(request);
+            let Some(answer) = answers.peek().cloned() else { return };
             let _ = stream.write_all(answer.as_bytes()).await;
+            if answers.len() > 1 {
+                answers.next();
+            }
             if stays_open {
                 open.push(stream);
             }
         }
     });
     (format!("http://{address}/hooks/secret-token?x=1"), requests)
+}
+
+async fn receiver(answer: &str, stays_open: bool) -> (String, mpsc::UnboundedReceiver<String>) {
+    receiver_of(vec![answer.to_owned()], stays_open).await
+}
+
+/// An answer with a body; `head` is the status and further headers.
+fn answer(head: &str, body: &str) -> String {
+    format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+/// An outcome in a word.
+fn word(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Delivered => "delivered".to_owned(),
+        Outcome::DeliveredAndFull { pause } => format!("delivered, full {pause:?}"),
+        Outcome::Retry { after, .. } => format!("retry {after:?}"),
+        Outcome::Permanent { .. } => "permanent".to_owned(),
+        Outcome::Broken { .. } => "broken".to_owned(),
+    }
 }
 
 async fn read_request(stream: &mut TcpStream) -> String {
@@ -80,29 +111,26 @@ fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-fn webhook(url: &str, secret: Option<&str>, timeout_ms: u64) -> WebhookSink {
-    let settings = WebhookSettings {
-        url: url.to_owned(),
-        secret: secret.map(|s| Secret::parse(s).unwrap()),
-        timeout: Duration::from_millis(timeout_ms),
-        allow_private: true,
-    };
-    WebhookSink::new(settings, Arc::new(|| 1_763_769_720_999)).unwrap()
+fn to(url: &str, timeout_ms: u64) -> HttpSettings {
+    HttpSettings { url: url.to_owned(), timeout: Duration::from_millis(timeout_ms), allow_private: true }
+}
+
+fn clock() -> Clock {
+    Arc::new(|| 1_763_769_720_999)
+}
+
+fn webhook(url: &str, secret: Option<&str>, timeout_ms: u64) -> HttpSink {
+    let secret = secret.map(|s| Secret::parse(s).unwrap());
+    let settings = WebhookSettings { secret, format: WebhookFormat::Canonical };
+    HttpSink::webhook(to(url, timeout_ms), settings, clock()).unwrap()
 }
 
 #[tokio::test]
 async fn every_status_is_classed() {
-    let check = async |status: &'static str, expect: &str| {
-        let answer: &'static str = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\nok").leak();
-        let (url, _requests) = receiver(answer, true).await;
+    let check = async |status: &str, expect: &str| {
+        let (url, _requests) = receiver(&answer(status, "ok"), true).await;
         let outcome = webhook(&url, None, 5_000).deliver(&delivery()).await;
-        let got = match &outcome {
-            Outcome::Delivered => "delivered".to_owned(),
-            Outcome::Retry { after, .. } => format!("retry {after:?}"),
-            Outcome::Permanent { .. } => "permanent".to_owned(),
-            Outcome::Broken { .. } => "broken".to_owned(),
-        };
-        assert_eq!(got, expect, "{status}");
+        assert_eq!(word(&outcome), expect, "{status}");
         assert!(!format!("{outcome:?}").contains("secret-token"), "{outcome:?}");
     };
     for ok in ["200 OK", "201 Created", "202 Accepted", "204 No Content"] {
@@ -201,13 +229,8 @@ async fn an_answer_without_end_is_not_read_to_its_end() {
 #[tokio::test]
 async fn a_name_that_leads_to_a_private_address_is_refused_after_it_is_resolved() {
     let (url, mut requests) = receiver("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", true).await;
-    let settings = WebhookSettings {
-        url: url.replace("127.0.0.1", "localhost"),
-        secret: None,
-        timeout: Duration::from_secs(5),
-        allow_private: false,
-    };
-    let sink = WebhookSink::new(settings, Arc::new(|| 0)).unwrap();
+    let http = HttpSettings { allow_private: false, ..to(&url.replace("127.0.0.1", "localhost"), 5_000) };
+    let sink = HttpSink::webhook(http, WebhookSettings::default(), clock()).unwrap();
     let outcome = sink.deliver(&delivery()).await;
     let Outcome::Permanent { reason } = &outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("which is not public"), "{reason}");

@@ -99,6 +99,9 @@ impl Readiness {
         if open > 0 {
             warnings.push(format!("{open} gap(s) in the trades could not be filled"));
         }
+        for channel in snapshot.channels.iter().filter(|c| c.broken) {
+            warnings.push(format!("channel {}: broken, somebody has to mend it", channel.name));
+        }
         for channel in snapshot.channels.iter().filter(|c| c.dead > 0) {
             warnings.push(format!("channel {}: {} deliveries given up", channel.name, channel.dead));
         }
@@ -179,11 +182,16 @@ mod tests {
         status.feed().live(1);
         status.tape().set_degraded(true);
         status.channel("ops").dead.add(2);
+        status.channel("hook").set_broken(true);
         let readiness = status.readiness();
         assert!(readiness.ready);
         assert_eq!(
             readiness.warnings,
-            ["tape: serves from memory, the disk refuses writes", "channel ops: 2 deliveries given up"]
+            [
+                "tape: serves from memory, the disk refuses writes",
+                "channel hook: broken, somebody has to mend it",
+                "channel ops: 2 deliveries given up"
+            ]
         );
     }
 }

@@ -257,6 +257,12 @@ pub static METRICS: &[Metric] = metrics! {
         |s, out| for c in &s.channels { out.int(&[&c.name], c.dead) };
     Gauge "channel_queued" "" ["channel"] "Deliveries that wait for their turn or their next attempt.",
         |s, out| for c in &s.channels { out.int(&[&c.name], c.queued) };
+    Counter "channel_collapsed" "" ["channel"] "Deliveries that were too old for the channel; one message told of them.",
+        |s, out| for c in &s.channels { out.int(&[&c.name], c.collapsed) };
+    Counter "channel_handed_over" "" ["channel"] "Deliveries that went to the channel's fallback.",
+        |s, out| for c in &s.channels { out.int(&[&c.name], c.handed_over) };
+    Gauge "channel_broken" "" ["channel"] "1: the channel is of no use until somebody mends it.",
+        |s, out| for c in &s.channels { out.int(&[&c.name], u64::from(c.broken)) };
     Gauge "channel_parked_until_timestamp" "seconds" ["channel"] "When a receiver that asked for a pause is tried again; absent when there is no pause.",
         |s, out| for c in &s.channels { out.moment(&[&c.name], c.parked_until_ms) };
 

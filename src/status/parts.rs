@@ -355,6 +355,11 @@ pub struct ChannelStatus {
     pub dead: Count,
     /// Deliveries that wait for their turn or their next attempt.
     pub queued: Count,
+    /// Deliveries that were too old, and of which one message told.
+    pub collapsed: Count,
+    /// Deliveries that went to the fallback.
+    pub handed_over: Count,
+    broken: AtomicBool,
     parked: Moment,
 }
 
@@ -364,6 +369,11 @@ impl ChannelStatus {
         self.parked.set(until_ms);
     }
 
+    /// Whether it is of no use until somebody mends it.
+    pub fn set_broken(&self, broken: bool) {
+        self.broken.store(broken, Relaxed);
+    }
+
     pub(super) fn snapshot(&self, name: &str) -> ChannelSnapshot {
         ChannelSnapshot {
             name: name.to_owned(),
@@ -371,6 +381,9 @@ impl ChannelStatus {
             retried: self.retried.get(),
             dead: self.dead.get(),
             queued: self.queued.get(),
+            collapsed: self.collapsed.get(),
+            handed_over: self.handed_over.get(),
+            broken: self.broken.load(Relaxed),
             parked_until_ms: self.parked.get(),
         }
     }

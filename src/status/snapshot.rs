@@ -224,6 +224,12 @@ pub struct ChannelSnapshot {
     pub dead: u64,
     /// Deliveries that wait.
     pub queued: u64,
+    /// Deliveries that were too old, and of which one message told.
+    pub collapsed: u64,
+    /// Deliveries that went to the fallback.
+    pub handed_over: u64,
+    /// It is of no use until somebody mends it.
+    pub broken: bool,
     /// When it may be tried again, where the receiver asked to be left alone.
     pub parked_until_ms: Option<i64>,
 }

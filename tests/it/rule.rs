@@ -7,7 +7,7 @@ use tradehook::venue::MAIN_MARKETS;
 
 use super::{
     replay::recording,
-    support::{Folder, RULES, command, json, number, root, text},
+    support::{Folder, RULES, StandIn, command, json, number, root, text},
 };
 
 const TESTS: &str = r#"rules = ["config.toml"]
@@ -269,4 +269,40 @@ fn an_explanation_tells_the_last_words_of_a_rule_and_whether_it_fires() {
     assert!(said.contains("it has said nothing"), "{said}\nseed {seed}");
     let said = explain("grid", "KRW-NONE");
     assert!(said.contains("the recording has no KRW-NONE"), "{said}\nseed {seed}");
+}
+
+#[test]
+fn a_route_is_shown_with_the_words_of_its_message_and_nothing_is_sent() {
+    let message = "id = \"eok\"\nmessage = \"{{ market }} at {{ price | krw }}, {{ rule.severity }}\"";
+    let folder = folder(&ONE_RULE.replace("id = \"eok\"", message), TESTS);
+    let route = |more: &[&str]| command(folder.path(), [&["route", "test", "--rule", "eok"], more].concat());
+    let said = route(&["--severity", "critical", "--market", "KRW-ETH"]).expect(0).out;
+    let words = "eok about KRW-ETH, event, critical: hook\n  KRW-ETH at 150,000,000, critical";
+    assert_eq!(said, words);
+    let said = json(&route(&["--json"]).expect(0).out);
+    assert_eq!((text(&said[0], "channel"), text(&said[0], "severity")), ("hook", "info"));
+    let said = route(&["--state", "resolved"]).expect(0).out;
+    assert_eq!(said, "eok about KRW-BTC, resolved: nobody would be told", "its end is not told");
+    route(&["--plugin", "mine"]).expect(64);
+    command(folder.path(), ["route", "test", "--rule", "eko"]).expect(64);
+}
+
+/// The live job told what the backtest of its tape says that it would have told.
+#[test]
+fn a_backtest_of_the_tape_says_what_the_live_job_told() {
+    let (folder, seed) = (Folder::new(), 41);
+    let stand_in = StandIn::lively(seed);
+    folder.configure(&stand_in.venue.ws_url(), RULES);
+    let job = folder.run();
+    job.port().has_trades(500);
+    job.terminate().expect(0);
+    let done = command(folder.path(), ["rule", "backtest", "--from", "tape", "--json"]).expect(0);
+    let told = json(&done.out);
+    let live = folder.lines("alerts.jsonl");
+    assert!(!live.is_empty(), "nothing was told, seed {seed}");
+    for rule in told["rules"].as_array().unwrap() {
+        let id = text(rule, "rule");
+        let sent = live.iter().filter(|line| line["rule"]["id"] == *id).count();
+        assert_eq!(number(rule, "/tally/notifications"), sent as u64, "{id}, seed {seed}");
+    }
 }

@@ -3,6 +3,7 @@
 use super::{Exit, Outcome, Rules, colour, fail, report};
 use crate::{
     cli::view,
+    config::{Config, Fault},
     market::glob_matches,
     rehearse::{BUSY_PER_SECOND, Cost, show_ms},
     runtime::{Rehearsal, Source},
@@ -46,7 +47,7 @@ struct Line {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let rules = match (arguments.json, super::super::read(&file(arguments))) {
+    let mut rules = match (arguments.json, super::super::read(&file(arguments))) {
         (true, Err(refused)) if super::without_secrets(&refused).is_none() => {
             say!("{}", json!({ "file": arguments.config, "ok": false, "faults": refused.faults }));
             return Err(Exit::Config);
@@ -61,7 +62,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         return Err(Exit::Config);
     }
-    crate::cli::show_warnings(&rules.config);
+    let unwise = unwise(&rules.config);
+    rules.config.warnings.extend(unwise);
+    if !arguments.json {
+        crate::cli::show_warnings(&rules.config);
+    }
     let tape = rules.config.tape.dir.clone().filter(|dir| !arguments.no_tape && dir.is_dir());
     let recorded = match arguments.from.clone().or(tape) {
         Some(path) => Some(trial(&rules, &path)?),
@@ -70,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let lines: Vec<Line> =
         rules.config.alerts.rules.iter().map(|rule| line(&rule.id, &rule.semantic)).collect();
     if arguments.json {
-        print_json(arguments, &lines, recorded.as_ref());
+        print_json(arguments, &rules.config.warnings, &lines, recorded.as_ref());
     } else {
         print_table(&lines, recorded.as_ref());
     }
@@ -79,6 +84,51 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 
 fn file(arguments: &Arguments) -> crate::cli::ConfigFile {
     crate::cli::ConfigFile { config: arguments.config.clone() }
+}
+
+/// Rules that are lawful and cannot do what they say.
+fn unwise(config: &Config) -> Vec<Fault> {
+    let mut found = Vec::new();
+    for (at, rule) in config.alerts.rules.iter().enumerate() {
+        let condition: Value = serde_json::from_str(&rule.semantic).unwrap_or_default();
+        let at = at.to_string();
+        let mut warn = |message: String, help: String| {
+            found.push(config.fault_at(&["alert", &at, "when"], message, Some(help)));
+        };
+        let when = condition.get("when").unwrap_or(&Value::Null);
+        let cost = Cost::of(&rule.semantic);
+        let longest_ms = cost.raw_ms.max(cost.panes_ms);
+        let kept_ms = i64::try_from(config.tape.retain_age.as_millis()).unwrap_or(i64::MAX);
+        if config.tape.dir.is_some() && longest_ms > kept_ms {
+            let message = format!("a window of {} is longer than the tape is kept", show_ms(longest_ms));
+            warn(
+                message,
+                format!("tape.retain_age is {}; after a loss of state it fills anew", show_ms(kept_ms)),
+            );
+        }
+        for leg in legs(when).into_iter().filter(|leg| !is_subscribed(config, leg)) {
+            let help = "without it the rule never knows its value; add it to feed.markets".to_owned();
+            warn(format!("{leg} is no market of the feed"), help);
+        }
+    }
+    found
+}
+
+fn is_subscribed(config: &Config, market: &str) -> bool {
+    config.feed.markets.iter().any(|glob| glob_matches(glob, market))
+}
+
+/// The markets that a condition names as parts of a price.
+fn legs(when: &Value) -> Vec<&str> {
+    match when {
+        Value::Array(parts) => parts.iter().flat_map(legs).collect(),
+        Value::Object(keys) if keys.get("kind").and_then(Value::as_str) == Some("premium") => {
+            let leg = |pointer: &str| when.pointer(pointer).and_then(Value::as_str);
+            ["/base", "/ref", "/fx/market"].into_iter().filter_map(leg).collect()
+        }
+        Value::Object(keys) => keys.values().flat_map(legs).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The recording's reckoning, and the markets in it.
@@ -182,7 +232,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn print_json(arguments: &Arguments, lines: &[Line], recorded: Option<&Recorded>) {
+fn print_json(arguments: &Arguments, warnings: &[Fault], lines: &[Line], recorded: Option<&Recorded>) {
     let rules: Vec<Value> = lines
         .iter()
         .map(|line| {
@@ -193,5 +243,8 @@ fn print_json(arguments: &Arguments, lines: &[Line], recorded: Option<&Recorded>
             })
         })
         .collect();
-    say!("{}", json!({ "file": arguments.config, "ok": true, "faults": [], "rules": rules }));
+    say!(
+        "{}",
+        json!({ "file": arguments.config, "ok": true, "faults": [], "warnings": warnings, "rules": rules })
+    );
 }

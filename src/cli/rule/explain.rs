@@ -1,6 +1,6 @@
 //! `tradehook rule explain`: what a rule sees in a market, and why it is silent.
 
-use super::{Exit, Outcome, Recording, Rules, fail, report};
+use super::{Exit, Outcome, Recording, Rules, fail, report, why};
 use crate::rehearse::{Happened, State, plain, show_ms};
 use serde_json::{Value, json};
 
@@ -55,10 +55,18 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let query = json!({ "rule": arguments.rule, "market": arguments.market }).to_string();
     match rehearsal.inspect("alert", &query) {
         Ok(answer) => {
-            let answer = serde_json::from_str::<Value>(&answer).unwrap_or(Value::String(answer));
+            let mut answer = serde_json::from_str::<Value>(&answer).unwrap_or(Value::String(answer));
+            let reason = answer.as_object_mut().and_then(|members| members.remove("reason"));
+            if let Some(reason) = reason.as_ref().and_then(Value::as_str) {
+                say!("{}", plain(reason));
+            }
             explanation(&answer, 1).iter().for_each(|line| say!("{line}"));
         }
         Err(why) => say!("  its values are not known: {}", plain(&why.to_string())),
+    }
+    for explanation in rehearsal.explain(&arguments.rule, &arguments.market) {
+        let explanation = serde_json::to_value(explanation).unwrap_or_default();
+        why::lines(&explanation).iter().for_each(|line| say!("{line}"));
     }
     standing(seen.last(), trial.to_ms);
     if count > seen.len() {
@@ -82,7 +90,7 @@ fn condition(rules: &Rules, id: &str) {
 fn explanation(answer: &Value, depth: usize) -> Vec<String> {
     let indent = "  ".repeat(depth);
     let scalar = |name: &str, value: &Value| match value {
-        Value::Number(ms) if name.ends_with("at_ms") || name == "since_ms" || name == "until_ms" => {
+        Value::Number(ms) if ["at_ms", "since_ms", "until_ms"].iter().any(|end| name.ends_with(end)) => {
             ms.as_i64().map_or_else(|| ms.to_string(), |ms| format!("{} KST", report::kst(ms)))
         }
         Value::Number(ms) if name.ends_with("_ms") => ms.as_i64().map_or_else(|| ms.to_string(), show_ms),

@@ -40,8 +40,11 @@ pub(super) fn drive(
         }
     }
     progress.finish();
-    reckoning.finish();
     let end_ms = rehearsal.clock_ms();
+    if end_ms < until_ms {
+        rehearsal.flush().iter().for_each(|happened| reckoning.take(happened));
+    }
+    reckoning.finish();
     let from_ms = first_ms.unwrap_or_default().max(since_ms);
     let to_ms = end_ms.min(until_ms).max(from_ms);
     Ok(Trial { reckoning, from_ms, to_ms, trades: rehearsal.summary().trades })

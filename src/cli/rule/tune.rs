@@ -127,10 +127,9 @@ fn graft(
         let name = format!("{} {} = {value}", arguments.rule, arguments.param);
         let varied = home(&plan).and_then(|(group, node)| {
             let group = plan.groups.get(group)?;
-            let mut condition = settings(&group.specs.get(node)?.config)?
-                .get("rules")?
-                .get(config.alerts.as_handed(at)?)?
-                .clone();
+            let settings = settings(&group.specs.get(node)?.config)?;
+            let mut conditions = settings.get("rules")?.as_array()?.iter();
+            let mut condition = conditions.find(|rule| rule["id"] == arguments.rule.as_str())?.clone();
             *condition.get_mut("id")? = Value::from(name.as_str());
             let mut policy = group.rules.iter().find(|rule| rule.id == arguments.rule)?.clone();
             policy.id.clone_from(&name);

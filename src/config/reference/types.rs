@@ -25,6 +25,10 @@ pub(super) enum Type {
     Word(&'static [&'static str]),
     /// A list.
     List(&'static Type),
+    /// One, or a list.
+    OneOrMany(&'static Type),
+    /// Quiet hours.
+    Hours,
     /// The table of this path.
     Table(&'static str),
     /// Tables of this path, each under a name.
@@ -77,6 +81,20 @@ pub(super) const LISTEN: Type = Type::Form(&form(
 ));
 pub(super) const TEMPLATE: Type = Type::Form(&form("template", "a template of text", ""));
 
+pub(super) const RATE: Type = Type::OneOrMany(&Type::Form(&form(
+    "rate",
+    "so many in such a time, like 20/1m",
+    "^[0-9]+/([0-9]*(ms|d|h|m|s))+$",
+)));
+pub(super) const TTL: Type =
+    Type::Form(&form("ttl", "a duration, 1m to 30d, or never", "^(never|([0-9]+(ms|d|h|m|s))+)$"));
+pub(super) const CHAT: Type =
+    Type::Form(&form("chat", "the number of a chat, or @name", "^(-?[0-9]+|@[A-Za-z0-9_]+)$"));
+pub(super) const TOPIC: Type = Type::Form(&form("topic", "a topic", "^[A-Za-z0-9_-]{1,64}$"));
+pub(super) const MAILBOX: Type =
+    Type::Form(&form("mailbox", "the address of a mailbox, perhaps with a name", "^.*[^ <]+@[^ >]+>?$"));
+pub(super) const VARIABLES: Type = Type::OneOrMany(&VARIABLE);
+const TIME: &Form = &form("time", "a time of day", "^([01][0-9]|2[0-3]):[0-5][0-9]$");
 const DURATION: &Form = &form("duration", "duration", "^([0-9]+(ms|d|h|m|s))+$");
 const SIZE: &Form = &form("size", "size", "^[0-9]+(B|KiB|MiB|GiB)$");
 
@@ -104,6 +122,12 @@ impl Type {
                 _ => words.iter().map(|w| quoted(w)).collect(),
             },
             Self::List(of) => format!("a list of {}", of.shown().trim_start_matches("a ")),
+            Self::OneOrMany(of) => {
+                format!("{}, or a list of them", of.shown())
+            }
+            Self::Hours => {
+                "a table: from and to (like \"23:00\"), tz (\"Asia/Seoul\"), below (\"warning\" or \"critical\")".into()
+            }
             Self::Table(path) => format!("a table: see {path}"),
             Self::Named(path) | Self::Many(path) => format!("tables: see {path}"),
             Self::Settings => "a table, in the words of the plugin".into(),
@@ -125,6 +149,24 @@ impl Type {
             Self::Size(..) => refer(SIZE, forms),
             Self::Word(words) => json!({ "enum": words }),
             Self::List(of) => json!({ "type": "array", "items": of.schema(forms) }),
+            Self::OneOrMany(of) => {
+                let one = of.schema(forms);
+                json!({ "anyOf": [one.clone(), { "type": "array", "items": one }] })
+            }
+            Self::Hours => {
+                let time = refer(TIME, forms);
+                json!({
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["from", "to"],
+                    "properties": {
+                        "from": time.clone(),
+                        "to": time,
+                        "tz": { "type": "string" },
+                        "below": { "enum": ["warning", "critical"] },
+                    },
+                })
+            }
             Self::Table(_) | Self::Named(_) | Self::Settings | Self::Condition => json!({ "type": "object" }),
             Self::Many(_) => json!({ "type": "array", "items": { "type": "object" } }),
         }

@@ -5,11 +5,12 @@
 //! queued, so that they can be forgotten in the order of age.
 
 use crate::{
+    alert::{AlertState, Severity},
     delivery::Delivery,
-    outbox::{Committed, DeadLetter, Head, Limits, StoreError},
+    outbox::{Committed, DeadLetter, Head, Limits, REDONE, Settle, Settled, StoreError},
 };
 use redb::{ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use std::path::Path;
 
 /// The format of this file. A change to a table's meaning counts it up.
@@ -162,7 +163,10 @@ impl<'t> Queues<'t> {
         let id = letter.delivery.notification_id.as_str();
         self.gone.remove((letter.at_ms, id))?;
         self.ids.remove(id)?;
-        self.push(&letter.delivery, &mut Committed::default())
+        self.push(&letter.delivery, &mut Committed::default())?;
+        let channel = letter.delivery.channel.as_str();
+        let next = self.seqs.get(channel)?.map_or(0, |v| v.value());
+        self.again(channel, next.saturating_sub(1), 0, REDONE)
     }
 
     pub(super) fn again(
@@ -180,14 +184,51 @@ impl<'t> Queues<'t> {
         Ok(())
     }
 
-    pub(super) fn next_of(&self, channel: &str, lane: &str) -> Result<Option<Head>, redb::Error> {
-        let first = self.lanes.range((lane, 0)..=(lane, u64::MAX))?.next().transpose()?;
-        let Some(seq) = first.map(|(key, _)| key.value().1) else { return Ok(None) };
-        Ok(self.queue.get((channel, seq))?.map(|row| {
-            let (lane, attempt, next_at_ms, _) = row.value();
-            Head { seq, lane: lane.to_owned(), attempt, next_at_ms }
-        }))
+    pub(super) fn settle(
+        &mut self,
+        channel: &str,
+        settled: &[Settled],
+        now_ms: i64,
+    ) -> Result<Vec<Option<Head>>, redb::Error> {
+        let mut next = Vec::with_capacity(settled.len());
+        for Settled { seq, lane, settle } in settled {
+            match settle {
+                Settle::Sent => drop(self.sent(channel, *seq, now_ms)?),
+                Settle::Dead { reason } => self.dead(channel, *seq, reason, now_ms)?,
+                Settle::Again { attempt, next_at_ms } => self.again(channel, *seq, *attempt, *next_at_ms)?,
+            }
+            next.push(first_of(&self.lanes, &self.queue, channel, lane)?);
+        }
+        Ok(next)
     }
+}
+
+/// What of a message its head shows.
+#[derive(Deserialize)]
+struct Brief {
+    at_ms: i64,
+    severity: Severity,
+    state: AlertState,
+}
+
+/// The head of a row of the queue. A message that cannot be read is found out when it is tried.
+pub(super) fn head(seq: u64, row: (&str, u32, i64, &[u8])) -> Head {
+    let (lane, attempt, next_at_ms, bytes) = row;
+    let unread = Brief { at_ms: 0, severity: Severity::Critical, state: AlertState::Event };
+    let Brief { at_ms, severity, state } = serde_json::from_slice(bytes).unwrap_or(unread);
+    Head { seq, lane: lane.to_owned(), attempt, next_at_ms, at_ms, severity, state }
+}
+
+/// The oldest delivery of a lane.
+pub(super) fn first_of(
+    lanes: &impl ReadableTable<(&'static str, u64), ()>,
+    queue: &impl ReadableTable<(&'static str, u64), Row>,
+    channel: &str,
+    lane: &str,
+) -> Result<Option<Head>, redb::Error> {
+    let first = lanes.range((lane, 0)..=(lane, u64::MAX))?.next().transpose()?;
+    let Some(seq) = first.map(|(key, _)| key.value().1) else { return Ok(None) };
+    Ok(queue.get((channel, seq))?.map(|row| head(seq, row.value())))
 }
 
 pub(super) fn encode(value: &impl serde::Serialize) -> Result<Vec<u8>, redb::Error> {

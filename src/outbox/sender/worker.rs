@@ -3,56 +3,77 @@
 //! It walks the channel's queue once, by number, and keeps the first delivery of each lane it
 //! meets; when that is settled, the store names the lane's next. A lane that waits for another
 //! try thus holds up its own followers and nobody else. Nothing is held over a wait but numbers.
+//!
+//! In quiet hours it takes up only lanes in which something urgent waits, and of those what stands
+//! before it: a lane keeps its order at any hour. What it passed over it meets again afterwards.
 
-use super::{Channel, ChannelCounters};
+use super::{Channel, ChannelCounters, pace::Pace, relief::LATE_MS};
 use crate::{
     delivery::{Clock, Outcome, Sink},
     outbox::{
-        Delays, Head, RetryPolicy, Settle, Settled, Store, StoreError,
+        Delays, Head, REDONE, RetryPolicy, Settle, Settled, Store, StoreError, Terms,
         retry::{MAX_PARK, MAX_SHUT, SHUT_AFTER},
     },
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 /// Lanes of which a worker holds the head. [bounded]
 const MAX_LANES: usize = 4096;
 
 /// Rows read at once.
-const PAGE: usize = 256;
+pub(super) const PAGE: usize = 256;
 
 /// The longest sleep: the wall clock may have been set meanwhile.
 const MAX_SLEEP: Duration = Duration::from_secs(60);
 
 /// After the store failed.
-const STORE_RETRY: Duration = Duration::from_secs(1);
+pub(super) const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// A broken channel is tried with one message after so long (chosen): somebody may have mended it.
+const PROBE: Duration = Duration::from_secs(3600);
 
 /// One finished attempt; no outcome when the message was no longer queued.
 type Attempt = (Head, Option<Outcome>);
 
 pub(super) struct Worker {
-    name: String,
+    pub(super) name: String,
     sink: Arc<dyn Sink>,
     retry: RetryPolicy,
+    pub(super) terms: Terms,
     store: Arc<dyn Store>,
     clock: Clock,
-    counters: Arc<ChannelCounters>,
+    pub(super) counters: Arc<ChannelCounters>,
     rng: fastrand::Rng,
+    pace: Pace,
     /// Heads that are not under way, by number.
-    waiting: BTreeMap<u64, Head>,
+    pub(super) waiting: BTreeMap<u64, Head>,
+    /// Numbers that are under way, with their lanes.
+    pub(super) flying: HashMap<u64, String>,
     /// Lanes of which a head is held or under way.
     lanes: HashSet<String>,
+    /// Of such lanes, the last number that is urgent enough for quiet hours.
+    urgent: HashMap<String, u64>,
+    /// Something was passed over because of quiet hours.
+    passed_over: bool,
     cursor: u64,
     /// There may be rows from the cursor on.
     more: bool,
     failures: u32,
-    parked_until_ms: i64,
-    broken: bool,
+    pub(super) failing_since_ms: Option<i64>,
+    pub(super) parked_until_ms: i64,
+    /// When a broken channel is tried again.
+    probe_at_ms: Option<i64>,
+    /// Up to where critical alerts were copied to the fallback.
+    pub(super) copied_to: u64,
 }
 
 impl Worker {
@@ -63,22 +84,29 @@ impl Worker {
         clock: Clock,
         seed: u64,
     ) -> Self {
-        let Channel { name, sink, retry } = channel;
+        let Channel { name, sink, retry, terms } = channel;
         Self {
             name,
             sink,
             retry,
+            pace: Pace::new(terms.rates.clone()),
+            terms,
             store,
             clock,
             counters,
             rng: fastrand::Rng::with_seed(seed),
             waiting: BTreeMap::new(),
+            flying: HashMap::new(),
             lanes: HashSet::new(),
+            urgent: HashMap::new(),
+            passed_over: false,
             cursor: 0,
             more: true,
             failures: 0,
+            failing_since_ms: None,
             parked_until_ms: i64::MIN,
-            broken: false,
+            probe_at_ms: None,
+            copied_to: 0,
         }
     }
 
@@ -87,10 +115,13 @@ impl Worker {
         let counters = Arc::clone(&self.counters);
         let mut under_way: FuturesUnordered<BoxFuture<'static, Attempt>> = FuturesUnordered::new();
         loop {
+            self.end_quiet();
+            self.scan().await;
+            self.relieve().await;
             self.scan().await;
             self.start(&mut under_way);
             let stopping = *stopped.borrow_and_update();
-            if stopping && under_way.is_empty() && (self.broken || self.due().is_none()) {
+            if stopping && under_way.is_empty() && self.due().is_none() {
                 return;
             }
             let wait = self.wait(under_way.len());
@@ -113,17 +144,17 @@ impl Worker {
         }
     }
 
+    pub(super) fn now_ms(&self) -> i64 {
+        (self.clock)()
+    }
+
     /// Reads on while there is room for lanes.
     async fn scan(&mut self) {
-        while self.more && !self.broken && self.lanes.len() < MAX_LANES {
+        while self.more && self.lanes.len() < MAX_LANES {
             let (name, from) = (self.name.clone(), self.cursor);
             let page = match self.ask(move |store| store.page(&name, from, PAGE)).await {
                 Ok(page) => page,
-                Err(error) => {
-                    tracing::error!(channel = self.name, %error, "the outbox cannot be read");
-                    sleep(STORE_RETRY).await;
-                    return;
-                }
+                Err(error) => return self.unread(&error).await,
             };
             self.more = page.len() == PAGE;
             for head in page {
@@ -131,42 +162,120 @@ impl Worker {
                     self.more = true;
                     return;
                 }
-                self.cursor = head.seq + 1;
-                if self.lanes.insert(head.lane.clone()) {
-                    self.waiting.insert(head.seq, head);
+                let seq = head.seq;
+                if let Err(error) = self.meet(head).await {
+                    self.more = true;
+                    return self.unread(&error).await;
                 }
+                self.cursor = seq + 1;
             }
         }
     }
 
+    async fn unread(&self, error: &StoreError) {
+        tracing::error!(channel = self.name, %error, "the outbox cannot be read");
+        sleep(STORE_RETRY).await;
+    }
+
     /// Somebody has mended what was wrong, or wants to see whether it still is.
     fn wake(&mut self) {
-        self.waiting.values_mut().for_each(|head| head.next_at_ms = 0);
-        (self.failures, self.parked_until_ms, self.broken, self.more) = (0, i64::MIN, false, true);
+        let waits = self.waiting.values_mut().filter(|head| head.next_at_ms > 0);
+        waits.for_each(|head| head.next_at_ms = REDONE);
+        (self.failures, self.failing_since_ms, self.probe_at_ms) = (0, None, None);
+        (self.parked_until_ms, self.more) = (i64::MIN, true);
         self.counters.parked_until_ms.store(0, Relaxed);
         self.counters.broken.store(false, Relaxed);
     }
 
-    fn parked(&self, now_ms: i64) -> bool {
-        now_ms < self.parked_until_ms
+    /// Takes up the lane of a row, where that is not done and not against quiet hours.
+    async fn meet(&mut self, head: Head) -> Result<(), StoreError> {
+        let urgent = self.terms.quiet.as_ref().is_some_and(|quiet| quiet.lets_through(head.severity));
+        if urgent {
+            self.urgent.insert(head.lane.clone(), head.seq);
+        }
+        if self.lanes.contains(&head.lane) {
+            return Ok(());
+        }
+        let first = if urgent {
+            // What was passed over in this lane comes first.
+            let (name, lane) = (self.name.clone(), head.lane.clone());
+            self.ask(move |store| store.first(&name, &lane)).await?.unwrap_or(head)
+        } else {
+            head
+        };
+        self.admit(first);
+        Ok(())
     }
 
-    /// The oldest delivery that may be tried now.
-    fn due(&self) -> Option<u64> {
-        let now_ms = (self.clock)();
-        if self.parked(now_ms) {
+    fn admit(&mut self, head: Head) {
+        if self.is_held(&head) {
+            self.passed_over = true;
+            self.leave(&head.lane);
+        } else {
+            self.lanes.insert(head.lane.clone());
+            self.waiting.insert(head.seq, head);
+        }
+    }
+
+    fn leave(&mut self, lane: &str) {
+        self.lanes.remove(lane);
+        self.urgent.remove(lane);
+    }
+
+    fn quiet_until(&self) -> Option<i64> {
+        self.terms.quiet.as_ref()?.until(self.now_ms())
+    }
+
+    /// Whether quiet hours keep it back: it is not urgent, and nothing urgent stands behind it.
+    fn is_held(&self, head: &Head) -> bool {
+        let lets_through = |seq: &u64| *seq >= head.seq;
+        let asked_for = head.next_at_ms == REDONE;
+        !asked_for && self.quiet_until().is_some() && !self.urgent.get(&head.lane).is_some_and(lets_through)
+    }
+
+    fn end_quiet(&mut self) {
+        if self.passed_over && self.quiet_until().is_none() {
+            (self.passed_over, self.cursor, self.more) = (false, 0, true);
+        }
+    }
+
+    /// Begins the walk anew, because rows were moved behind the cursor.
+    pub(super) fn forget(&mut self) {
+        self.waiting.clear();
+        self.urgent.clear();
+        self.lanes = self.flying.values().cloned().collect();
+        (self.cursor, self.more) = (0, true);
+    }
+
+    /// Whether it is broken, and not to be tried yet.
+    pub(super) fn is_shut(&self, now_ms: i64) -> bool {
+        self.probe_at_ms.is_some_and(|at| now_ms < at)
+    }
+
+    /// The oldest delivery that may be tried now, its pace aside.
+    pub(super) fn due(&self) -> Option<u64> {
+        let now_ms = self.now_ms();
+        if self.is_shut(now_ms) || now_ms < self.parked_until_ms {
             return None;
         }
         self.waiting.values().find(|head| head.next_at_ms <= now_ms).map(|head| head.seq)
     }
 
     fn start(&mut self, under_way: &mut FuturesUnordered<BoxFuture<'static, Attempt>>) {
-        // After failures in a row one attempt at a time finds out whether the receiver is back.
-        let limit = if self.failures >= SHUT_AFTER { 1 } else { self.retry.concurrency.max(1) };
-        while !self.broken && under_way.len() < limit {
+        // After failures one attempt at a time finds out whether the receiver is back.
+        let careful = self.failures >= SHUT_AFTER || self.probe_at_ms.is_some();
+        let limit = if careful { 1 } else { self.retry.concurrency.max(1) };
+        while under_way.len() < limit && self.pace.wait(Instant::now()).is_zero() {
             let Some(head) = self.due().and_then(|seq| self.waiting.remove(&seq)) else { break };
+            if self.is_held(&head) {
+                self.passed_over = true;
+                self.leave(&head.lane);
+                continue;
+            }
             let (store, sink, name) = (Arc::clone(&self.store), Arc::clone(&self.sink), self.name.clone());
             let seq = head.seq;
+            self.flying.insert(seq, head.lane.clone());
+            self.pace.start(Instant::now());
             self.counters.in_flight.fetch_add(1, Relaxed);
             under_way.push(Box::pin(async move {
                 let delivery = match ask(&store, move |store| store.delivery(&name, seq)).await {
@@ -182,17 +291,23 @@ impl Worker {
 
     /// How long nothing happens by itself.
     fn wait(&self, under_way: usize) -> Duration {
-        if self.broken || (under_way > 0 && self.due().is_some()) {
+        let pace = self.pace.wait(Instant::now());
+        if under_way > 0 && pace.is_zero() && self.due().is_some() {
             return MAX_SLEEP;
         }
-        let now_ms = (self.clock)();
+        let now_ms = self.now_ms();
         let next = self.waiting.values().map(|head| head.next_at_ms).min().unwrap_or(i64::MAX);
-        let ms = next.max(self.parked_until_ms).saturating_sub(now_ms).max(1);
-        Duration::from_millis(u64::try_from(ms).unwrap_or(1)).min(MAX_SLEEP)
+        let next = next.max(self.parked_until_ms).max(self.probe_at_ms.unwrap_or(i64::MIN));
+        let late = self.failing_since_ms.map(|since| since.saturating_add(LATE_MS));
+        let late = late.filter(|at| *at > now_ms && !self.terms.fallback.is_empty());
+        let quiet = self.quiet_until().filter(|_| self.passed_over);
+        let next = [late, quiet].into_iter().flatten().fold(next, i64::min);
+        let ms = next.saturating_sub(now_ms).max(1);
+        Duration::from_millis(u64::try_from(ms).unwrap_or(1)).max(pace).min(MAX_SLEEP)
     }
 
     async fn settle(&mut self, attempts: Vec<Attempt>) {
-        let now_ms = (self.clock)();
+        let now_ms = self.now_ms();
         let settled: Vec<_> = attempts.into_iter().map(|attempt| self.judge(attempt, now_ms)).collect();
         // It cannot go on without: what was delivered would be delivered again and again.
         let next = loop {
@@ -207,8 +322,8 @@ impl Worker {
         };
         for (settled, next) in settled.into_iter().zip(next) {
             match next {
-                Some(head) => drop(self.waiting.insert(head.seq, head)),
-                None => drop(self.lanes.remove(&settled.lane)),
+                Some(head) => self.admit(head),
+                None => self.leave(&settled.lane),
             }
         }
     }
@@ -222,34 +337,55 @@ impl Worker {
 
     fn judge(&mut self, (head, outcome): Attempt, now_ms: i64) -> Settled {
         self.counters.in_flight.fetch_sub(1, Relaxed);
+        self.flying.remove(&head.seq);
         let attempt = head.attempt + 1;
         let settle = match outcome {
             None => Settle::Sent,
-            Some(Outcome::Delivered) => {
-                self.counters.delivered.fetch_add(1, Relaxed);
-                if self.failures > 0 {
-                    tracing::info!(channel = self.name, failures = self.failures, "delivers again");
-                }
-                self.failures = 0;
-                Settle::Sent
+            Some(Outcome::Delivered) => self.delivered(),
+            Some(Outcome::DeliveredAndFull { pause }) => {
+                self.park(pause.min(MAX_PARK), now_ms);
+                self.delivered()
             }
             Some(Outcome::Retry { after, reason }) => {
                 self.fail(&reason, after, now_ms);
                 self.again(attempt, self.retry.max_attempts, after, reason, now_ms)
             }
             Some(Outcome::Permanent { reason }) => {
+                // It talks to us, and does not want this message.
+                self.mended();
                 self.note(&reason);
                 self.again(attempt, self.retry.max_refusals, None, reason, now_ms)
             }
             Some(Outcome::Broken { reason }) => {
                 self.note(&reason);
-                self.broken = true;
+                self.probe_at_ms = Some(later(now_ms, PROBE));
                 self.counters.broken.store(true, Relaxed);
-                tracing::error!(channel = self.name, reason, "the channel is switched off until a restart");
+                let fallback = &self.terms.fallback;
+                tracing::error!(
+                    channel = self.name,
+                    reason,
+                    ?fallback,
+                    "the channel is broken; it is tried again in an hour"
+                );
                 Settle::Again { attempt: head.attempt, next_at_ms: head.next_at_ms }
             }
         };
         Settled { seq: head.seq, lane: head.lane, settle }
+    }
+
+    fn delivered(&mut self) -> Settle {
+        self.counters.delivered.fetch_add(1, Relaxed);
+        if self.failures > 0 || self.probe_at_ms.is_some() {
+            tracing::info!(channel = self.name, failures = self.failures, "delivers again");
+        }
+        (self.failures, self.failing_since_ms) = (0, None);
+        self.mended();
+        Settle::Sent
+    }
+
+    fn mended(&mut self) {
+        self.probe_at_ms = None;
+        self.counters.broken.store(false, Relaxed);
     }
 
     fn again(
@@ -275,6 +411,7 @@ impl Worker {
     fn fail(&mut self, reason: &str, after: Option<Duration>, now_ms: i64) {
         self.note(reason);
         self.failures = self.failures.saturating_add(1);
+        self.failing_since_ms.get_or_insert(now_ms);
         if self.failures == 1 {
             tracing::warn!(channel = self.name, reason, "a delivery failed; it will be tried again");
         }
@@ -283,8 +420,15 @@ impl Worker {
             let shut = Delays::Jitter { base: Duration::from_secs(1), cap: MAX_SHUT };
             park = park.max(shut.after(self.failures - SHUT_AFTER + 1, &mut self.rng));
         }
-        if !park.is_zero() {
-            self.parked_until_ms = self.parked_until_ms.max(later(now_ms, park));
+        self.park(park, now_ms);
+        if self.probe_at_ms.is_some() {
+            self.probe_at_ms = Some(later(now_ms, PROBE));
+        }
+    }
+
+    fn park(&mut self, wait: Duration, now_ms: i64) {
+        if !wait.is_zero() {
+            self.parked_until_ms = self.parked_until_ms.max(later(now_ms, wait));
             self.counters.parked_until_ms.store(self.parked_until_ms, Relaxed);
         }
     }
@@ -294,7 +438,7 @@ impl Worker {
         *last = Some(reason.to_owned());
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -33,7 +33,7 @@ fn a_dead_letter_is_queued_again_once_and_keeps_its_id() {
         assert_eq!(ids(store), ["a3", "b2"]);
         let heads = store.page("hook", 0, 10).unwrap();
         assert_eq!(heads.len(), 1);
-        assert_eq!((heads[0].attempt, heads[0].next_at_ms), (0, 0));
+        assert_eq!((heads[0].attempt, heads[0].next_at_ms), (0, REDONE));
         let message = store.delivery("hook", heads[0].seq).unwrap().unwrap();
         assert_eq!(message.notification_id, "a1");
         // It is queued: deriving it again changes nothing, and forgetting old ids does not either.

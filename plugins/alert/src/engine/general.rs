@@ -44,6 +44,8 @@ pub(crate) struct General {
     timer: i64,
     /// Whether the next trade must be looked at in any case.
     restless: bool,
+    /// Whether the next tick must be looked at in any case.
+    roused: bool,
     /// Whether some rule counts the events of another.
     counts_rules: bool,
     /// The markets whose trades are legs of signals here, and the facts that are looked at.
@@ -264,6 +266,7 @@ impl General {
         if self.legs.is_empty() && self.is_calm(view.now_ms, scene) {
             return;
         }
+        self.roused = false;
         self.fired.clear();
         if self.counts_rules {
             scene.begun(&mut self.fired);
@@ -310,6 +313,9 @@ impl General {
 
     /// The first clock at which something changes without a trade.
     pub(crate) fn due(&self, rules: &[Rule], view: &View<'_>) -> i64 {
+        if self.roused {
+            return i64::MIN;
+        }
         let signals = self.signals.iter().map(|(_, signal)| signal.due(view));
         let instances = self.instances.iter().map(|instance| {
             let condition = match rules.get(instance.level.rule as usize).map(|rule| &rule.when) {
@@ -323,7 +329,8 @@ impl General {
 
     /// Trades of this stretch may be missing.
     pub(crate) fn gap(&mut self, from_ms: i64, to_ms: i64) {
-        self.restless = true;
+        // What was known may be unknown by it.
+        (self.restless, self.roused) = (true, true);
         self.signals.iter_mut().for_each(|(_, signal)| signal.gap(from_ms, to_ms));
         self.edges.iter_mut().for_each(|(_, edge)| edge.gap(from_ms, to_ms));
         for instance in &mut self.instances {
@@ -340,7 +347,7 @@ impl General {
 
     /// The states back.
     pub(crate) fn set_states(&mut self, states: Vec<(Vec<u8>, Vec<u8>)>) {
-        self.restless = true;
+        (self.restless, self.roused) = (true, true);
         let states: BTreeMap<Vec<u8>, Vec<u8>> = states.into_iter().collect();
         for (id, signal) in &mut self.signals {
             if let Some(state) = states.get(id) {
