@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     alert::Matcher,
-    control::{Firing, Request, Silenced},
+    control::{Firing, Request},
     entry::Silence,
 };
 use clap::Subcommand;
@@ -134,15 +134,16 @@ fn print_firing(firing: &[Firing], done: &str) {
         return;
     }
     let row = |f: &Firing| {
-        let note = match (f.acked, f.silenced) {
-            _ if !done.is_empty() => done,
-            (true, true) => "acked, silenced",
-            (true, false) => "acked",
-            (false, true) => "silenced",
-            (false, false) => "",
-        };
-        let id: String = f.episode.chars().take(12).collect();
-        vec![id, f.severity.clone(), f.rule.clone(), f.key.clone(), moment(f.since_ms), note.to_owned()]
+        let notes = [
+            f.is_acked.then(|| "acked".to_owned()),
+            f.silenced_by.as_ref().map(|id| format!("silenced by {id}")),
+            f.inhibited_by.as_ref().map(|rule| format!("held back by {rule}")),
+            (!f.is_told && !f.is_acked).then(|| "nobody told".to_owned()),
+        ];
+        let notes = notes.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let note = if done.is_empty() { notes } else { done.to_owned() };
+        let id: String = f.episode_id.chars().take(12).collect();
+        vec![id, f.severity.clone(), f.rule.clone(), f.key.clone(), moment(f.since_ms), note]
     };
     let rows: Vec<Vec<String>> = firing.iter().map(row).collect();
     print_table(&["id", "severity", "rule", "market", "since", ""], &rows);
@@ -172,15 +173,12 @@ fn silences(process: &Process, json: bool) -> Outcome {
         print_json(&items);
         return Ok(());
     }
-    let silences: Vec<Silenced> = things(items)?;
+    let silences: Vec<Silence> = things(items)?;
     if silences.is_empty() {
         say!("nothing is silenced");
         return Ok(());
     }
-    let row = |s: &Silenced| {
-        let id = if s.id.is_empty() { "(config.toml)".to_owned() } else { s.id.clone() };
-        vec![id, in_words(&s.alerts), moment(s.until_ms), s.reason.clone()]
-    };
+    let row = |s: &Silence| vec![s.id.clone(), in_words(&s.alerts), moment(s.until_ms), s.reason.clone()];
     let rows: Vec<Vec<String>> = silences.iter().map(row).collect();
     print_table(&["id", "alerts", "until", "reason"], &rows);
     Ok(())

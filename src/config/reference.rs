@@ -44,6 +44,8 @@ struct Section {
     only: Option<(&'static str, &'static str)>,
     about: &'static str,
     keys: &'static [Key],
+    /// Further keys, which it shares with other sections.
+    shared: &'static [&'static [Key]],
 }
 
 /// One key of a table.
@@ -101,7 +103,18 @@ impl Key {
 
 impl Section {
     const fn new(path: &'static str, about: &'static str, keys: &'static [Key]) -> Self {
-        Self { path, only: None, about, keys }
+        Self { path, only: None, about, keys, shared: &[] }
+    }
+
+    fn all_keys(&self) -> impl Iterator<Item = &'static Key> + use<> {
+        self.keys.iter().chain(self.shared.iter().copied().flatten())
+    }
+
+    /// Whether it is one of several of its path, which a key tells apart.
+    fn is_variant(&self) -> bool {
+        self.only.is_some_and(|(name, _)| {
+            sections().filter(|s| s.path == self.path).flat_map(Section::all_keys).any(|k| k.name == name)
+        })
     }
 
     const fn only(self, key: &'static str, value: &'static str) -> Self {
@@ -131,6 +144,8 @@ const FILE: &Section = &Section::new(
         Key::new("plugins", Type::Named("plugins.*"), "", "").without(""),
         table("alerts"),
         Key::new("alert", Type::Many("alert[]"), "", "").without(""),
+        Key::new("route", Type::Many("route[]"), "", "").without(""),
+        Key::new("silence", Type::Many("silence[]"), "", "").without(""),
         Key::new("channels", Type::Named("channels.*"), "", "").without(""),
     ],
 );

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// An alert that fires.
+/// An alert that fires, as the policy says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Firing {
     /// The rule's id.
@@ -16,30 +16,19 @@ pub struct Firing {
     /// The plugin that raised it.
     pub plugin: String,
     /// The id of this firing, 64 hex digits.
-    pub episode: String,
+    pub episode_id: String,
     /// `info`, `warning` or `critical`.
     pub severity: String,
     /// Since when.
     pub since_ms: i64,
-    /// Somebody has taken notice.
-    pub acked: bool,
-    /// It is told to nobody for now.
-    pub silenced: bool,
-}
-
-/// A silence.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Silenced {
-    /// By which it is lifted; of one from the configuration, empty.
-    pub id: String,
-    /// Of which alerts.
-    pub alerts: crate::alert::Matcher,
-    /// From when on, where that is said.
-    pub from_ms: Option<i64>,
-    /// Until when.
-    pub until_ms: i64,
-    /// Why.
-    pub reason: String,
+    /// Whether anybody was told.
+    pub is_told: bool,
+    /// Whether somebody has taken notice.
+    pub is_acked: bool,
+    /// The silence that covers it.
+    pub silenced_by: Option<String>,
+    /// The rule that holds it back.
+    pub inhibited_by: Option<String>,
 }
 
 /// A channel.

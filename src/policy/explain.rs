@@ -9,7 +9,7 @@ use super::{
     state::{Instance, Who},
 };
 use crate::{
-    alert::{Severity, Subject},
+    alert::{Matcher, Severity, Subject},
     entry::Silence,
 };
 use serde::Serialize;
@@ -135,6 +135,17 @@ impl Policy {
         let mut all: Vec<_> = self.memory.state.instances.values().filter_map(|i| self.fires(i)).collect();
         all.sort_by(|a, b| (a.since_ms, &a.episode_id).cmp(&(b.since_ms, &b.episode_id)));
         all
+    }
+
+    /// Of what fires, what is meant.
+    #[must_use]
+    pub fn firing_of(&self, alerts: &Matcher) -> Vec<Firing> {
+        let is_meant = |firing: &Firing| {
+            let rule = self.book.find(&firing.plugin, &firing.rule, &firing.key);
+            let Firing { rule: id, key, severity, plugin, .. } = firing;
+            alerts.matches(&Subject { rule: id, key, severity: *severity, plugin, labels: &rule.labels })
+        };
+        self.firing().into_iter().filter(is_meant).collect()
     }
 
     fn fires(&self, instance: &Instance) -> Option<Firing> {

@@ -10,7 +10,7 @@ pub const BUNDLED: [(Bundled, &[u8]); 3] = [
 ];
 
 /// What bundled guests say of their settings, as JSON Schemas; their manifests carry the same text.
-pub const SCHEMAS: &[(Bundled, &str)] = &[];
+pub const SCHEMAS: &[(Bundled, &str)] = &[(Bundled::Alert, include_str!("../../plugins/alert/schema.json"))];
 
 /// The code of one of them.
 pub(super) fn code(bundled: Bundled) -> &'static [u8] {

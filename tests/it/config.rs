@@ -136,6 +136,9 @@ fn an_editor_accepts_what_the_program_accepts_and_refuses_slips() {
         }
     }
     assert!(good >= 3, "{good}");
+    for file in files("docs/examples/rules") {
+        assert!(fits(&parsed(&file), &schema, &schema), "{}", file.display());
+    }
     for section in ["feed", "tape", "state", "control", "status", "log", "runtime", "alerts"] {
         let mut slip = shipped.clone();
         slip[section]["zzz"] = 1.into();
@@ -158,4 +161,11 @@ fn an_editor_accepts_what_the_program_accepts_and_refuses_slips() {
     check("/alert/0/id", "a b".into());
     check("/alert/0/severity", "bad".into());
     check("/alert/0/when", "cross".into());
+    check("/alert/0/when/kind", "crosss".into());
+    check("/alert/0/when/step", true.into());
+    check("/alert/1/when/pct", 3.into());
+    check("/alert/1/when/window", "5".into());
+    let mut slip = shipped.clone();
+    slip["alert"][1]["when"]["windw"] = "5m".into();
+    assert!(!fits(&slip, &schema, &schema), "an unknown key of a condition");
 }

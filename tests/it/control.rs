@@ -147,3 +147,61 @@ fn a_plugin_is_asked_through_the_process() {
     assert!(ask("alert", "{", 64).log.contains("the query is not JSON"));
     job.terminate().expect(0);
 }
+
+/// A rule that fires with the first trade and goes on firing.
+const UP: &str = "[[alert]]\nid = \"up\"\nmarkets = [\"KRW-BTC\"]\nwhen = { kind = \"price\", above = 1 }\n";
+
+fn firing(folder: &Folder) -> Vec<Value> {
+    lines(&said(folder, "alert list --rule up --json", 0))
+}
+
+/// The one firing of the rule, once it is as `wanted`.
+fn fires(folder: &Folder, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    until(what, || firing(folder).into_iter().find(|one| wanted(one)))
+}
+
+#[test]
+fn what_fires_is_listed_silenced_and_noticed_and_a_silence_survives_a_kill() {
+    let (venue, folder) = (StandIn::lively(12), Folder::new());
+    folder.configure(&venue.venue.ws_url(), &format!("{RULES}{UP}"));
+    let job = folder.run();
+    job.port().is_ready();
+    let one = fires(&folder, "the rule to fire", |_| true);
+    assert_eq!((text(&one, "key"), text(&one, "severity")), ("KRW-BTC", "info"));
+    assert_eq!((&one["is_acked"], &one["silenced_by"]), (&Value::Bool(false), &Value::Null));
+    let table = said(&folder, "alert list --market KRW-*", 0).out;
+    assert!(table.lines().any(|line| line.contains("up") && line.contains("KRW-BTC")), "{table}");
+    assert_eq!(said(&folder, "alert list --rule nothing", 0).out, "nothing fires");
+
+    let id: String = text(&one, "episode_id").chars().take(8).collect();
+    let acked = said(&folder, &format!("alert ack {id}"), 0);
+    assert!(acked.out.contains("taken notice of"), "{}", acked.out);
+    fires(&folder, "it to be acknowledged", |one| one["is_acked"] == true);
+    assert!(said(&folder, "alert ack 0000000000", 64).log.contains("nothing that is meant fires"));
+
+    assert!(said(&folder, "alert silence --for 1h --reason all", 64).log.contains("say which alerts"));
+    let made = said(&folder, "alert silence --rule u* --market KRW-* --for 1h --reason deploy", 0).out;
+    let id = made.rsplit(' ').next().unwrap().to_owned();
+    let silenced = fires(&folder, "it to be silenced", |one| !one["silenced_by"].is_null());
+    assert_eq!(text(&silenced, "silenced_by"), id);
+    job.kill();
+
+    let job = folder.run();
+    job.port().is_ready();
+    let silences = until("the silence of before", || {
+        let silences = lines(&said(&folder, "alert silences --json", 0));
+        (!silences.is_empty()).then_some(silences)
+    });
+    assert_eq!((text(&silences[0], "id"), text(&silences[0], "reason")), (id.as_str(), "deploy"));
+    said(&folder, &format!("alert unsilence {id}"), 0);
+    until("the silence to be lifted", || {
+        (said(&folder, "alert silences", 0).out == "nothing is silenced").then_some(())
+    });
+    assert!(said(&folder, &format!("alert unsilence {id}"), 64).log.contains("no silence has the id"));
+    fires(&folder, "it to fire unsilenced", |one| one["silenced_by"].is_null() && one["is_acked"] == true);
+    assert_eq!(said(&folder, "alert reset --rule up", 0).out, "up speaks again");
+    job.terminate().expect(0);
+    let (_, entries) = folder.tape();
+    let controls = entries.iter().filter(|entry| matches!(entry, tradehook::entry::Entry::Control(_)));
+    assert_eq!(controls.count(), 4, "ack, silence, unsilence and reset are on the tape");
+}

@@ -18,7 +18,6 @@ pub mod config;
 mod engine;
 mod figure;
 mod gaps;
-pub mod reference;
 mod series;
 pub mod sum;
 mod threshold;
@@ -49,7 +48,7 @@ impl Plugin for AggregatePlugin {
         name: "aggregate",
         version: env!("CARGO_PKG_VERSION"),
         state_version: STATE_VERSION,
-        config_schema: include_str!("../config.schema.json"),
+        config_schema: include_str!("../schema.json"),
     };
 
     fn new(setup: &Setup) -> Result<Self, Vec<ConfigFault>> {

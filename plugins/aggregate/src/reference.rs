@@ -1,197 +1,93 @@
-//! The configuration as tables of its keys: for people, and for the schema in the manifest.
+//! What the configuration may hold, as a table.
+//!
+//! From it comes `schema.json`, which the manifest carries and `tradehook config` shows. Tests hold
+//! it against the reader: every key of the table is read, and no other is.
 
-use tradehook_sdk::reference::{Form, Key, Named, Table};
+use tradehook_sdk::reference::{Form, Key, Table};
 
-/// Every key: those of one bar may stand flat.
-#[must_use]
-pub fn settings() -> Table {
+/// The whole configuration: lists of bars and figures, or one bar written flat.
+pub(crate) fn settings() -> Table {
     let mut keys = vec![
+        Key::new("bars", Form::Table(Table::new("One sort of bar.", bar())).list(), "[{\"size\": \"1m\"}]", "Bars. One alone may be written without this list."),
         Key::new("lateness", Form::Duration, "\"5s\"", "How long a bar waits for late trades.").or("\"2s\""),
-        Key::new(
-            "idle_lag",
-            Form::Duration,
-            "\"5s\"",
-            "How far the clock of a quiet market stays behind a tick.",
-        )
-        .or("\"2s\""),
-        Key::new("bars", Form::Named("bar").list(), "[{\"size\": \"1m\"}]", "Several bars."),
+        Key::new("idle_lag", Form::Duration, "\"5s\"", "How far the clock of a quiet market stays behind.").or("\"2s\""),
     ];
-    keys.extend(figures());
-    keys.extend(flat());
-    Table::new("Bars and figures; one bar is written flat, several things as lists.", keys)
+    keys.extend(figures().into_iter().map(|(name, about, keys)| {
+        Key::new(name, Form::Table(Table::new(about, keys)).list(), "", about)
+    }));
+    keys.extend(bar());
+    Table::new("Bars, averages, sums and statistics.", keys)
 }
 
-/// The kinds of bars.
-#[must_use]
-pub fn named() -> Vec<Named> {
-    let imbalance = Key::new(
-        "by",
-        Form::Words(&["count", "volume", "notional"]),
-        "\"notional\"",
-        "Of what buys and sells are told apart.",
-    );
-    let bars = vec![
-        bar("A bar of time.", kind(&["time"]).or("\"time\""), time()),
-        bar("A bar of so many trades.", kind(&["tick"]).required(), threshold(Form::Count, "100")),
-        bar("A bar of so much volume.", kind(&["volume"]).required(), {
-            let mut keys = threshold(Form::Money, "\"0.5\"");
-            keys.push(overshoot(&["include", "split"]));
-            keys
-        }),
-        bar("A bar of so much money.", kind(&["notional"]).required(), {
-            let mut keys = threshold(Form::Money, "\"10억\"");
-            keys.push(overshoot(&["include"]));
-            keys
-        }),
-        bar("A bar of so much more of one side.", kind(&["imbalance"]).required(), {
-            let mut keys = threshold(Form::Money, "5");
-            keys.push(imbalance.or("\"volume\""));
-            keys
-        }),
-    ];
-    vec![("bar", bars)]
-}
-
-fn kind(word: &'static [&'static str]) -> Key {
-    Key::new("kind", Form::Words(word), "", "What ends a bar.")
-}
-
-fn bar(about: &'static str, kind: Key, own: Vec<Key>) -> Table {
-    let mut keys = vec![kind];
-    keys.extend(common());
-    keys.extend(own);
-    Table::new(about, keys)
-}
-
-fn markets() -> [Key; 2] {
-    let globs = || Form::Either(vec![Form::Text, Form::Text.list()]);
-    [
-        Key::new(
-            "markets",
-            globs(),
-            "[\"KRW-*\"]",
-            "Codes or globs of its markets; all where it is left away.",
-        ),
-        Key::new("exclude", globs(), "[\"KRW-USDT\"]", "Codes or globs of those that are not."),
+fn markets() -> Vec<Key> {
+    vec![
+        Key::new("id", Form::Text, "\"fast\"", "A name that its records carry."),
+        Key::new("markets", Form::Text.list(), "[\"KRW-*\"]", "For these markets, codes and patterns; without it for all."),
+        Key::new("exclude", Form::Text.list(), "[\"KRW-USDT\"]", "But not for these."),
     ]
 }
 
-fn id() -> Key {
-    Key::new("id", Form::Text, "\"mine\"", "A name that its records carry.")
-}
-
-fn common() -> Vec<Key> {
-    let emit = Form::Words(&["final", "update", "both"]);
-    let mut keys = vec![id()];
-    keys.extend(markets());
-    keys.push(Key::new("emit", emit, "\"both\"", "Bars that are over, under way, or both.").or("\"final\""));
-    keys.push(
-        Key::new("update_every", Form::Duration, "\"5s\"", "The least time between two updates.")
-            .or("\"1s\""),
-    );
-    keys
-}
-
+/// Whose days are meant.
 fn days() -> [Key; 2] {
     [
-        Key::new("day_start", Form::Text, "\"09:00+09:00\"", "When days begin."),
-        Key::new(
-            "zone",
-            Form::Text,
-            "\"Asia/Seoul\"",
-            "Whose midnight days begin at; 00:00 UTC without either.",
+        Key::new("day_start", Form::Text, "\"09:00+09:00\"", "When a day begins; without it at 00:00 UTC, as Upbit's does."),
+        Key::new("zone", Form::Text, "\"Asia/Seoul\"", "Or the time zone at whose midnight it does."),
+    ]
+}
+
+fn bar() -> Vec<Key> {
+    let mut keys = markets();
+    let size = Form::Either(vec![Form::Duration, Form::Money, Form::Text]);
+    keys.extend([
+        Key::new("kind", Form::Words(&["time", "tick", "volume", "notional", "imbalance"]), "\"notional\"", "What makes a bar end: time, a number of trades, a volume, an amount of money, or buys against sells.").or("\"time\""),
+        Key::new("size", size, "\"1m\"", "How long (\"1s\" to \"1h\", \"1d\", \"1w\", \"1mo\", \"1y\"), how many, or how much."),
+        Key::new("by", Form::Words(&["count", "volume", "notional"]), "\"notional\"", "With imbalance: what is counted.").or("\"volume\""),
+        Key::new("overshoot", Form::Words(&["include", "split"]), "\"split\"", "With volume: whether what a trade has too much goes to the next bar.").or("\"include\""),
+        Key::new("max_age", Form::Duration, "\"10m\"", "Not with time: an older bar is ended by the clock."),
+        Key::new("emit", Form::Words(&["final", "update", "both"]), "\"both\"", "Whether finished bars are told, those that are being built, or both.").or("\"final\""),
+        Key::new("update_every", Form::Duration, "\"5s\"", "How often, at most, one that is being built.").or("\"1s\""),
+        Key::new("late", Form::Words(&["drop", "amend"]), "\"amend\"", "With time: what a trade does that comes after its bar: nothing, or the bar is told anew.").or("\"drop\""),
+        Key::new("amend_for", Form::Duration, "\"1m\"", "For how long that may be.").or("\"30s\""),
+        Key::new("empty", Form::Words(&["omit", "fill", "null"]), "\"fill\"", "With time: bars without trades are left out, have the last price, or none.").or("\"omit\""),
+        Key::new("max_fill", Form::Count, "10", "How many of them in a row.").or("60"),
+        Key::new("keep_partial", Form::Bool, "true", "With time: whether a bar is told whose beginning was not seen.").or("false"),
+    ]);
+    keys.extend(days());
+    keys
+}
+
+fn figures() -> Vec<(&'static str, &'static str, Vec<Key>)> {
+    let every = || Key::new("every", Form::Duration, "\"10s\"", "How often it is told; has to divide a day.").or("\"1s\"");
+    let window = || Key::new("window", Form::Duration, "\"5m\"", "Over the last so long, a multiple of every.");
+    let of = |usual| Key::new("of", Form::Words(&["price", "volume", "notional"]), "\"volume\"", "Of what.").or(usual);
+    let with = |own: Vec<Key>| [markets(), vec![every()], own].concat();
+    let sums = |usual: &'static str| {
+        let words = Form::Words(&["start", "hour", "day", "week", "month", "year"]);
+        let since = Key::new("since", words, "\"week\"", "Or since then.").or(usual);
+        [vec![window(), since], days().to_vec()].concat()
+    };
+    vec![
+        ("vwap", "The average price, weighted by volume.", with(sums(""))),
+        ("cvd", "Volume bought less volume sold.", with(sums("\"day\""))),
+        ("trade_strength", "체결강도: 100 times volume bought by volume sold.", with(sums("\"day\""))),
+        ("twap", "The average price, weighted by how long it stood.", with(vec![window()])),
+        ("rolling", "Mean, variance, least and greatest.", with(vec![window(), of("\"price\"")])),
+        (
+            "ewma",
+            "An average in which what is older counts less.",
+            with(vec![Key::new("half_life", Form::Duration, "\"30s\"", "After how long a price counts half.")]),
+        ),
+        (
+            "quantiles",
+            "Below which value a part of the samples lies.",
+            with(vec![
+                window(),
+                of("\"notional\""),
+                Key::new("q", Form::Share.list(), "[0.5, \"99.9%\"]", "Which parts.").or("[0.5, 0.9, 0.99]"),
+            ]),
         ),
     ]
 }
 
-fn time() -> Vec<Key> {
-    let spans = Form::Words(&["1w", "1mo", "1y", "day", "week", "month", "year"]);
-    let size = Form::Either(vec![Form::Duration, spans]);
-    let mut keys =
-        vec![Key::new("size", size, "\"1m\"", "Its length: a part of a day, or 1d, 1w, 1mo, 1y.").required()];
-    keys.extend(days());
-    keys.extend([
-        Key::new(
-            "late",
-            Form::Words(&["drop", "amend"]),
-            "\"amend\"",
-            "What a trade does to a bar that is over.",
-        )
-        .or("\"drop\""),
-        Key::new("amend_for", Form::Duration, "\"1m\"", "For so long after its end.").or("\"30s\""),
-        Key::new("empty", Form::Words(&["omit", "fill", "null"]), "\"fill\"", "Bars without trades.")
-            .or("\"omit\""),
-        Key::new("max_fill", Form::Count, "10", "So many of them in a row.").or("60"),
-        Key::new("keep_partial", Form::Bool, "true", "Whether a bar whose beginning was not seen is told.")
-            .or("false"),
-    ]);
-    keys
-}
-
-fn threshold(size: Form, example: &'static str) -> Vec<Key> {
-    vec![
-        Key::new("size", size, example, "How much ends a bar.").required(),
-        Key::new("max_age", Form::Duration, "\"10m\"", "The clock ends a bar that is so old."),
-    ]
-}
-
-fn overshoot(words: &'static [&'static str]) -> Key {
-    Key::new("overshoot", Form::Words(words), "", "Where the last trade goes that is too large.")
-        .or("\"include\"")
-}
-
-/// The keys of a bar that stands flat, of whatever kind.
-fn flat() -> Vec<Key> {
-    let kinds = Form::Words(&["time", "tick", "volume", "notional", "imbalance"]);
-    let mut keys = vec![Key::new("kind", kinds, "\"tick\"", "What ends a bar.").or("\"time\"")];
-    for table in named().into_iter().flat_map(|(_, tables)| tables) {
-        for key in table.keys {
-            if !keys.iter().any(|known| known.name == key.name) {
-                keys.push(Key { required: false, ..key });
-            }
-        }
-    }
-    for key in &mut keys {
-        match key.name {
-            "size" => key.form = Form::Either(vec![Form::Duration, Form::Text, Form::Money]),
-            "overshoot" => key.form = Form::Words(&["include", "split"]),
-            _ => {}
-        }
-    }
-    keys
-}
-
-fn figures() -> Vec<Key> {
-    let since = || Form::Words(&["start", "hour", "day", "week", "month", "year"]);
-    let window =
-        || Key::new("window", Form::Duration, "\"5m\"", "Over the last so long, a multiple of `every`.");
-    let of = |usual| {
-        let words = Form::Words(&["price", "volume", "notional"]);
-        Key::new("of", words, "\"volume\"", "What is sampled of a trade.").or(usual)
-    };
-    let over = |usual: &'static str| {
-        let since = Key::new("since", since(), "\"week\"", "Since then, instead of over a window.").or(usual);
-        let mut keys = vec![window(), since];
-        keys.extend(days());
-        keys
-    };
-    let list = |name, about, own: Vec<Key>| {
-        let every = Key::new("every", Form::Duration, "\"10s\"", "How often it is told.").or("\"1s\"");
-        let mut keys = vec![id(), every];
-        keys.extend(markets());
-        keys.extend(own);
-        Key::new(name, Form::Table(Table::new(about, keys)).list(), "", about)
-    };
-    let half_life = Key::new("half_life", Form::Duration, "\"1m\"", "Half of the mean is so old.").required();
-    let q = Form::Share.list();
-    let q = Key::new("q", q, "[0.5, \"99%\"]", "Which parts of the samples.").or("[0.5, 0.9, 0.99]");
-    vec![
-        list("vwap", "Volume-weighted average prices.", over("")),
-        list("cvd", "Volume bought less volume sold.", over("\"day\"")),
-        list("trade_strength", "100 times volume bought by volume sold.", over("\"day\"")),
-        list("twap", "Prices by how long they stood.", vec![window().required()]),
-        list("rolling", "Mean, variance, least and greatest.", vec![window().required(), of("\"price\"")]),
-        list("ewma", "Means that forget.", vec![half_life]),
-        list("quantiles", "Quantiles by nearest rank.", vec![window().required(), of("\"notional\""), q]),
-    ]
-}
+#[cfg(test)]
+mod tests;

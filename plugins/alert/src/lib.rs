@@ -19,6 +19,8 @@ mod kinds;
 mod maths;
 #[cfg(test)]
 mod naive;
+#[cfg(test)]
+mod reference;
 mod rule;
 mod say;
 mod signal;
@@ -42,7 +44,7 @@ impl Plugin for AlertPlugin {
         name: "alert",
         version: env!("CARGO_PKG_VERSION"),
         state_version: STATE_VERSION,
-        config_schema: "",
+        config_schema: include_str!("../schema.json"),
     };
 
     fn new(setup: &Setup) -> Result<Self, Vec<ConfigFault>> {

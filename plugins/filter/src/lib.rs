@@ -24,7 +24,6 @@ pub mod config;
 mod count;
 mod engine;
 mod range;
-pub mod reference;
 mod sample;
 mod stage;
 mod state;
@@ -62,7 +61,7 @@ impl Plugin for FilterPlugin {
         name: "filter",
         version: env!("CARGO_PKG_VERSION"),
         state_version: STATE_VERSION,
-        config_schema: include_str!("../config.schema.json"),
+        config_schema: include_str!("../schema.json"),
     };
 
     fn new(setup: &Setup) -> Result<Self, Vec<ConfigFault>> {

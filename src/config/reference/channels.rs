@@ -2,7 +2,7 @@
 
 use super::{
     Key, Section,
-    types::{CHANNELS, CHAT, MAILBOX, PATH, RATE, TOPIC, TTL, Type, URL, VARIABLE, VARIABLES},
+    types::{CHANNELS, CHAT, MAILBOX, PATH, RATES, TOPIC, TTL, Type, URL, VARIABLE, VARIABLES},
 };
 
 pub(super) const SECTIONS: &[&Section] = &[
@@ -73,8 +73,12 @@ const PRIVATE: Key = Key::new(
 .or("false");
 const ATTEMPTS: Key =
     Key::new("max_attempts", Type::Integer(1, 1000), "3", "Attempts before it is given up.");
-const PACE: Key =
-    Key::new("rate", RATE, "[\"2/1s\", \"30/1m\"]", "At most so many attempts in any such time; each holds.");
+const PACE: Key = Key::new(
+    "rate",
+    RATES,
+    "[\"2/1s\", \"30/1m\"]",
+    "At most so many attempts in any such time; each holds.",
+);
 const AGE: Key =
     Key::new("ttl", TTL, "\"2h\"", "What is older, by the time of its event, is told in one message.");
 const STALE: Key = AGE.or("\"1h\"");

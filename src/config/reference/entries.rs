@@ -89,14 +89,14 @@ fn plain(path: &str) -> String {
 }
 
 fn path(section: &Section) -> String {
-    match section.only {
+    match section.only.filter(|_| section.is_variant()) {
         Some((_, value)) => format!("{}.{value}", section.path),
         None => section.path.to_owned(),
     }
 }
 
 fn entry(section: &Section) -> Entry {
-    let rows = section.keys.iter().filter(|k| !is_table(k.kind));
+    let rows = section.all_keys().filter(|k| !is_table(k.kind));
     Entry {
         path: path(section),
         header: header(section),
@@ -116,7 +116,7 @@ fn header(section: &Section) -> String {
         Some(path) => format!("[[{path}]]"),
         None => format!("[{}]", path.replace("[]", "")),
     };
-    match section.only {
+    match section.only.filter(|_| section.is_variant()) {
         Some((key, value)) => format!("{written} with {key} = {}", quoted(value)),
         None => written,
     }
@@ -138,7 +138,7 @@ fn row(key: &Key, section: &Section) -> Row {
         (Absent::Means(what), None) => row.without = Some(what.to_owned()),
         (Absent::Default(value), None) => row.default = Some(value.to_owned()),
         (Absent::Fault, None) => {
-            let others = section.keys.iter().filter(|k| k.instead_of == Some(key.name)).map(|k| k.name);
+            let others = section.all_keys().filter(|k| k.instead_of == Some(key.name)).map(|k| k.name);
             match others.collect::<Vec<_>>().as_slice() {
                 [] => row.required = true,
                 others => row.without = Some(format!("{} says it", others.join(" or "))),

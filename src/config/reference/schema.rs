@@ -32,7 +32,7 @@ pub fn schema(foreign: &Foreign) -> Value {
 fn table(path: &str, foreign: &Foreign, forms: &mut Map<String, Value>) -> Value {
     let all: Vec<&Section> = sections().filter(|s| s.path == path).collect();
     let (common, variants): (Vec<&Section>, Vec<&Section>) = all.into_iter().partition(|s| s.only.is_none());
-    let keys: Vec<&Key> = common.iter().flat_map(|s| s.keys).collect();
+    let keys: Vec<&Key> = common.iter().flat_map(|s| s.all_keys()).collect();
     let about = common.first().map_or("", |s| s.about);
     if variants.is_empty() {
         return match path {
@@ -41,11 +41,14 @@ fn table(path: &str, foreign: &Foreign, forms: &mut Map<String, Value>) -> Value
         };
     }
     let variant = |section: &&Section| {
-        let keys: Vec<&Key> = keys.iter().copied().chain(section.keys).collect();
+        let keys: Vec<&Key> = keys.iter().copied().chain(section.all_keys()).collect();
         object(&keys, section.only, section.about, foreign, forms)
     };
-    let variants: Vec<Value> = variants.iter().map(variant).collect();
-    json!({ "description": about, "anyOf": variants })
+    let mut all: Vec<Value> = variants.iter().map(variant).collect();
+    match all.pop() {
+        Some(only) if all.is_empty() => only,
+        last => json!({ "description": about, "anyOf": all.into_iter().chain(last).collect::<Vec<_>>() }),
+    }
 }
 
 /// One table with exactly these keys; `only` is the key that has one value here.
@@ -112,15 +115,21 @@ fn value(kind: Type, foreign: &Foreign, forms: &mut Map<String, Value>) -> Value
             whole
         }
         Type::Many(path) => json!({ "type": "array", "items": table(path, foreign, forms) }),
-        Type::Condition => match foreign.iter().find(|(name, _)| name == "alert") {
-            Some((_, said)) if said.pointer(WHEN).is_some() => {
-                json!({ "$ref": format!("#/$defs/alert{WHEN}") })
-            }
-            _ => json!({ "type": "object", "required": ["kind"] }),
-        },
+        Type::Condition => {
+            let own = table(OF_PLUGIN, foreign, forms);
+            let said = foreign.iter().find(|(name, said)| name == "alert" && said.pointer(WHEN).is_some());
+            let other = match said {
+                Some(_) => json!({ "$ref": format!("#/$defs/alert{WHEN}") }),
+                None => json!({ "type": "object", "required": ["kind"] }),
+            };
+            json!({ "anyOf": [other, own] })
+        }
         _ => kind.schema(forms),
     }
 }
+
+/// The condition of a rule for another plugin's alerts.
+const OF_PLUGIN: &str = "alert[].when";
 
 /// Where the `alert` plugin's schema says what a condition is.
 pub(super) const WHEN: &str = "/$defs/when";
@@ -164,7 +173,7 @@ fn bundled(
 
 /// The sections whose name says which plugin they are.
 fn bundled_by_name(foreign: &Foreign, forms: &mut Map<String, Value>) -> Value {
-    let all: Vec<&Key> = sections().filter(|s| s.path == "plugins.*").flat_map(|s| s.keys).collect();
+    let all: Vec<&Key> = sections().filter(|s| s.path == "plugins.*").flat_map(Section::all_keys).collect();
     let about = sections().find(|s| s.path == "plugins.*").map_or("", |s| s.about);
     let named = BUNDLED.map(|name| {
         let mut own = object(&all, None, about, foreign, forms);

@@ -29,6 +29,10 @@ pub(super) enum Type {
     OneOrMany(&'static Type),
     /// Quiet hours.
     Hours,
+    /// One of these words, or something else.
+    Or(&'static [&'static str], &'static Type),
+    /// Names of the writer's own with texts.
+    Labels,
     /// The table of this path.
     Table(&'static str),
     /// Tables of this path, each under a name.
@@ -81,8 +85,8 @@ pub(super) const LISTEN: Type = Type::Form(&form(
 ));
 pub(super) const TEMPLATE: Type = Type::Form(&form("template", "a template of text", ""));
 
-pub(super) const RATE: Type = Type::OneOrMany(&Type::Form(&form(
-    "rate",
+pub(super) const RATES: Type = Type::OneOrMany(&Type::Form(&form(
+    "rates",
     "so many in such a time, like 20/1m",
     "^[0-9]+/([0-9]*(ms|d|h|m|s))+$",
 )));
@@ -95,6 +99,20 @@ pub(super) const MAILBOX: Type =
     Type::Form(&form("mailbox", "the address of a mailbox, perhaps with a name", "^.*[^ <]+@[^ >]+>?$"));
 pub(super) const VARIABLES: Type = Type::OneOrMany(&VARIABLE);
 const TIME: &Form = &form("time", "a time of day", "^([01][0-9]|2[0-3]):[0-5][0-9]$");
+pub(super) const ZONE: Type = Type::Form(&form("zone", "a time zone like \"Asia/Seoul\"", "^[A-Za-z]"));
+pub(super) const INSTANT: Type = Type::Form(&form(
+    "instant",
+    "a moment like 2026-12-31T00:00:00+09:00",
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]",
+));
+pub(super) const TIME_OF_DAY: Type =
+    Type::Form(&form("time", "a time of day like \"09:30\"", "^[0-9]{2}:[0-9]{2}(:00)?$"));
+pub(super) const RATE: Type =
+    Type::Form(&form("rate", "so many in a time: \"20/1m\"", "^[0-9]+ */ *([0-9]*(ms|d|h|m|s))+$"));
+pub(super) const ONCE_PER: Form =
+    form("once_per", "a time like \"1m\" or \"bar:5m\"", "^(bar:)?([0-9]+(ms|d|h|m|s))+$");
+pub(super) const GLOB: Type = Type::Form(&form("glob", "a name, or a pattern with *", "."));
+
 const DURATION: &Form = &form("duration", "duration", "^([0-9]+(ms|d|h|m|s))+$");
 const SIZE: &Form = &form("size", "size", "^[0-9]+(B|KiB|MiB|GiB)$");
 
@@ -128,6 +146,8 @@ impl Type {
             Self::Hours => {
                 "a table: from and to (like \"23:00\"), tz (\"Asia/Seoul\"), below (\"warning\" or \"critical\")".into()
             }
+            Self::Or(words, of) => format!("{}, or {}", of.shown(), Self::Word(words).shown()),
+            Self::Labels => "a table of names and texts".into(),
             Self::Table(path) => format!("a table: see {path}"),
             Self::Named(path) | Self::Many(path) => format!("tables: see {path}"),
             Self::Settings => "a table, in the words of the plugin".into(),
@@ -167,6 +187,8 @@ impl Type {
                     },
                 })
             }
+            Self::Or(words, of) => json!({ "anyOf": [of.schema(forms), { "enum": words }] }),
+            Self::Labels => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
             Self::Table(_) | Self::Named(_) | Self::Settings | Self::Condition => json!({ "type": "object" }),
             Self::Many(_) => json!({ "type": "array", "items": { "type": "object" } }),
         }

@@ -10,7 +10,6 @@ mod bars;
 mod figures;
 mod golden;
 mod properties;
-mod reference;
 mod threshold;
 mod vwap;
 

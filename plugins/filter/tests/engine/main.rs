@@ -4,7 +4,6 @@
 
 mod conditions;
 mod properties;
-mod reference;
 mod stations;
 
 use tradehook_filter::{Counters, FilterPlugin};
