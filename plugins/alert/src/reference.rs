@@ -10,6 +10,9 @@ const CHECKS: &[&str] = &[
     "feed_lag",
     "late_ratio",
     "dropped_ratio",
+    "tape_degraded",
+    "plugin_faults",
+    "channel_dead",
     "plugin_down",
     "outbox_depth",
     "channel_parked",
@@ -165,7 +168,7 @@ fn levels() -> Vec<Table> {
             "0.6",
             vec![
                 window("\"5m\"").required(),
-                Key::new("min_notional", Form::Money, "\"5억\"", "Unknown while less was traded.").required(),
+                Key::new("min_notional", Form::Money, "\"5억\"", "Unknown while less was traded."),
             ],
         ),
         level(
@@ -333,18 +336,29 @@ fn spikes() -> Vec<Table> {
             Key::new("k", Form::Money, "6", "So many times the mean, or so many deviations from it."),
             Key::new("clear", Form::Money, "3", "Where it ends; without it where it began."),
             severities(&Form::Money, "10"),
-            Key::new("buckets", Form::Count, "60", "How many windows before this one are the baseline."),
+            Key::new(
+                "buckets",
+                Form::Count,
+                "60",
+                "How many windows before this one are the baseline, at most 1440.",
+            )
+            .or("60"),
             Key::new("min_buckets", Form::Count, "30", "Known from so many of them on; without it from all."),
-            Key::new("min_current", Form::Money, "\"2억\"", "Unknown while the window itself holds less."),
-            Key::new("min_baseline", Form::Money, "\"500만\"", "Unknown while the baseline is less."),
+            Key::new("min_current", Form::Money, "\"2억\"", "No spike while the window itself holds less."),
+            Key::new("min_baseline", Form::Money, "\"500만\"", "No spike while the baseline is less."),
             Key::new(
                 "sd_floor",
                 Form::Money,
                 "\"100만\"",
                 "With z: the least deviation that is reckoned with.",
             ),
-            Key::new("floor", Form::Money, "\"100만\"", "With robust and ewma: the same."),
-            Key::new("half_life", Form::Money, "30", "With ewma: after so many windows one counts half."),
+            Key::new("floor", Form::Money, "\"100만\"", "With robust: the same."),
+            Key::new(
+                "half_life",
+                Form::Count,
+                "30",
+                "With ewma: after so many windows one counts half; without it a quarter of the buckets.",
+            ),
         ];
         keys.insert(0, side());
         keys
