@@ -98,7 +98,7 @@ pub(super) const TOPIC: Type = Type::Form(&form("topic", "a topic", "^[A-Za-z0-9
 pub(super) const MAILBOX: Type =
     Type::Form(&form("mailbox", "the address of a mailbox, perhaps with a name", "^.*[^ <]+@[^ >]+>?$"));
 pub(super) const VARIABLES: Type = Type::OneOrMany(&VARIABLE);
-const TIME: &Form = &form("time", "a time of day", "^([01][0-9]|2[0-3]):[0-5][0-9]$");
+const TIME: &Form = &form("time", "a time of day", "^[0-9]{2}:[0-9]{2}(:00)?$");
 pub(super) const ZONE: Type = Type::Form(&form("zone", "a time zone like \"Asia/Seoul\"", "^[A-Za-z]"));
 pub(super) const INSTANT: Type = Type::Form(&form(
     "instant",
