@@ -129,7 +129,8 @@ impl General {
         self.counts_rules |= counts;
         let mut edges = Vec::new();
         root.edges(&mut edges);
-        let depth = crate::condition::depth(needs.rules, condition, 0);
+        let find = |id: &str| needs.rules.iter().find(|rule| rule.id == id);
+        let depth = crate::condition::depth(&find, condition, 0);
         self.restless = true;
         let level = Level::new(index, timing);
         let place = self.instances.partition_point(|instance| instance.depth <= depth);
