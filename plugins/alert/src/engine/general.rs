@@ -317,7 +317,10 @@ impl General {
         if self.roused {
             return i64::MIN;
         }
-        let signals = self.signals.iter().map(|(_, signal)| signal.due(view));
+        let signals = self.signals.iter().map(|(_, signal)| signal.due(view)).min().unwrap_or(NEVER);
+        if !self.restless {
+            return signals.min(self.timer);
+        }
         let instances = self.instances.iter().map(|instance| {
             let condition = match rules.get(instance.level.rule as usize).map(|rule| &rule.when) {
                 Some(When::General(condition)) => instance.root.due(condition, view.now_ms),
@@ -325,7 +328,7 @@ impl General {
             };
             condition.min(instance.level.deadline())
         });
-        signals.chain(instances).min().unwrap_or(NEVER)
+        instances.min().unwrap_or(NEVER).min(signals)
     }
 
     /// Trades of this stretch may be missing.
