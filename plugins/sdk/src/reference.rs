@@ -166,11 +166,7 @@ fn property(key: &Key) -> Value {
     said
 }
 
-<<<<<<< HEAD
-/// A name in the schema, and what it stands for.
-=======
 /// A name, and the schema that it stands for.
->>>>>>> main
 type NamedForm = (&'static str, fn() -> Value);
 
 /// The forms that have a name in the schema.
