@@ -116,8 +116,9 @@ fn main() {
             routes: [("plugin".to_owned(), Vec::new())].into(),
         };
         let started = Instant::now();
-        let mut replay =
-            Replay::start(&[group], Source::open(&path).unwrap(), 4096).map_err(|e| e[0].to_string()).unwrap();
+        let mut replay = Replay::start(&[group], Source::open(&path).unwrap(), 4096)
+            .map_err(|e| e[0].to_string())
+            .unwrap();
         let start_ms = started.elapsed().as_secs_f64() * 1000.0;
         let started = Instant::now();
         while replay.step(|_| {}).unwrap().is_some() {}
