@@ -11,8 +11,8 @@ use tradehook_sdk::{
     config::{self, MarketFilter, Mistake, Object},
 };
 
-/// The most empty bars in a row; chosen, a day of 10 s bars.
-const MAX_FILL: u32 = 8640;
+/// The most empty bars in a row; chosen, half of what a call may say, as they may come at once.
+const MAX_FILL: u32 = 500;
 
 /// One sort of bar.
 #[derive(Clone, Debug, PartialEq)]

@@ -56,10 +56,11 @@ impl Engine {
         if Self::is_delisted(&self.world, key) {
             return format!("{key} was taken off the venue's list");
         }
-        let (rules, world) = (self.rules.clone(), std::mem::take(&mut self.world));
+        // Lent for as long as the market is looked at.
+        let (rules, world) = (std::mem::take(&mut self.rules), std::mem::take(&mut self.world));
         let market = self.keys(index).find(|market| market.code == key);
         let reason = market.map(|market| market.explain(index, rule, (&rules, &world), answer));
-        self.world = world;
+        (self.rules, self.world) = (rules, world);
         reason.unwrap_or_else(|| match rule.scope {
             Scope::Market => format!("no trade of {key} was seen yet"),
             _ => format!("nothing was told about {key} yet"),
