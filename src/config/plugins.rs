@@ -89,7 +89,7 @@ fn implied(alerts: &Alerts, conditions: &[String]) -> Plugin {
         markets: Vec::new(),
         to: Vec::new(),
         config: format!("{{{}}}", own_settings(alerts, conditions, false)),
-        limits: Limits::default(),
+        limits: Limits::of_rules(),
     }
 }
 
@@ -102,15 +102,17 @@ fn draft<'a>(
 ) -> Draft<'a> {
     let input = s.get("input");
     let feeds = input.as_ref().and_then(|i| i.string("the name of a plugin", "\"trades\""));
+    // Never run: a file with a fault yields no configuration.
+    let code = code(&mut s, name).unwrap_or(Code::Bundled(Bundled::Filter));
+    let usual = if code == Code::Bundled(Bundled::Alert) { Limits::of_rules() } else { Limits::default() };
     let plugin = Plugin {
         name: name.to_owned(),
-        // Never run: a file with a fault yields no configuration.
-        code: code(&mut s, name).unwrap_or(Code::Bundled(Bundled::Filter)),
+        code,
         input: feeds.filter(|f| *f != TRADES).map_or(Input::Trades, |f| Input::Plugin(f.to_owned())),
         markets: s.or("markets", Vec::new(), |i| known.markets(i)),
         to: s.or("to", Vec::new(), |i| known.channels(i)),
         config: settings(s.get("config"), own),
-        limits: limits(s.sub("limits")),
+        limits: limits(s.sub("limits"), usual),
     };
     s.finish_with(|key| {
         let near = text::nearest(key, KEYS).is_some();
@@ -199,9 +201,9 @@ fn refuse_own(item: &Item<'_>, has_lag: bool) {
     }
 }
 
-fn limits(mut s: Section<'_>) -> Limits {
+/// `d` is what holds where nothing is said.
+fn limits(mut s: Section<'_>, d: Limits) -> Limits {
     const MIB: u64 = 1 << 20;
-    let d = Limits::default();
     let limits = Limits {
         memory: s.or("memory", d.memory, |i| i.size(64 << 10..=4096 * MIB)),
         deadline: s.or("deadline", d.deadline, |i| i.duration(ms(1, 60_000))),

@@ -406,6 +406,15 @@ pub struct Limits {
     pub snapshot_bytes: u64,
 }
 
+impl Limits {
+    /// What the bundled `alert` plugin may use: the windows of 10,000 rules over 300 markets fill
+    /// some 40 MiB, and 3 MiB of a snapshot (`cargo bench --bench rules`).
+    #[must_use]
+    pub fn of_rules() -> Self {
+        Self { memory: 64 << 20, snapshot_bytes: 16 << 20, ..Self::default() }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -2,7 +2,9 @@
 //!
 //! `market.warning` and `market.caution.PRICE_FLUCTUATIONS` and its like, with the market as subject:
 //! all of them when a market is first seen (a plugin may remember something else from before a
-//! restart), then each when it changes.
+//! restart), then each when it changes. `market.delisted` with them: false at first, true once the
+//! market is neither on the list nor listened to any more. One short list is no delisting, nor is a
+//! configuration that looks elsewhere.
 //!
 //! Keeps: [time-enters-once] [bounded]
 
@@ -10,15 +12,18 @@ use crate::{
     entry::{Fact, FactValue},
     upbit::{Cautions, MarketInfo},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const WARNING: &str = "market.warning";
 const CAUTION: &str = "market.caution.";
+const DELISTED: &str = "market.delisted";
 
 /// What was last said, by market.
 #[derive(Debug, Default)]
 pub(super) struct Warnings {
     said: BTreeMap<String, (bool, Cautions)>,
+    /// The markets that were said to be on the list.
+    listed: BTreeSet<String>,
 }
 
 impl Warnings {
@@ -34,8 +39,17 @@ impl Warnings {
             let value = FactValue::Bool(is_so);
             facts.push(Fact { at_ms, name, subject: market.to_owned(), value });
         };
+        let gone = |code: &String| !is_wanted(code) && !list.iter().any(|market| market.code == *code);
+        let gone: Vec<String> = self.listed.iter().filter(|code| gone(code)).cloned().collect();
+        for code in gone {
+            say(DELISTED.to_owned(), &code, true);
+            self.listed.remove(&code);
+        }
         let mut now = BTreeMap::new();
         for market in list.iter().filter(|market| is_wanted(&market.code)) {
+            if self.listed.insert(market.code.clone()) {
+                say(DELISTED.to_owned(), &market.code, false);
+            }
             let known = self.said.get(&market.code);
             if known.is_none_or(|(warning, _)| *warning != market.warning) {
                 say(WARNING.to_owned(), &market.code, market.warning);
@@ -86,6 +100,7 @@ mod tests {
         check(
             &[market("KRW-A", true, 1), market("BTC-B", true, 0)],
             &[
+                "KRW-A delisted false",
                 "KRW-A warning true",
                 "KRW-A caution.PRICE_FLUCTUATIONS true",
                 "KRW-A caution.TRADING_VOLUME_SOARING false",
@@ -104,5 +119,27 @@ mod tests {
             &["KRW-A caution.PRICE_FLUCTUATIONS false", "KRW-A caution.GLOBAL_PRICE_DIFFERENCES false"],
         );
         check(&[], &[]);
+    }
+
+    #[test]
+    fn a_market_is_delisted_when_nobody_listens_to_it_and_it_is_on_no_list() {
+        let mut warnings = Warnings::default();
+        let mut check = |list: &[&str], wanted: &[&str], expect: &[(&str, bool)]| {
+            let list: Vec<MarketInfo> = list.iter().map(|code| market(code, false, 0)).collect();
+            let facts = warnings.look(&list, |code| wanted.contains(&code), 5);
+            let of = |fact: &Fact| (fact.subject.clone(), fact.value == FactValue::Bool(true));
+            let said: Vec<(String, bool)> =
+                facts.iter().filter(|fact| fact.name == DELISTED).map(of).collect();
+            let expect: Vec<(String, bool)> =
+                expect.iter().map(|(code, is_so)| ((*code).to_owned(), *is_so)).collect();
+            assert_eq!(said, expect);
+        };
+        check(&["A", "B"], &["A", "B"], &[("A", false), ("B", false)]);
+        // A short list that is not believed yet.
+        check(&["A"], &["A", "B"], &[]);
+        // Nobody asks for it any more, but it is there.
+        check(&["A", "B"], &["A"], &[]);
+        check(&["A"], &["A"], &[("B", true)]);
+        check(&["A", "B"], &["A", "B"], &[("B", false)]);
     }
 }

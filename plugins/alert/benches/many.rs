@@ -54,18 +54,18 @@ fn next(seed: &mut u64) -> u64 {
 fn when(turn: usize) -> String {
     let k = turn / 12;
     match turn % 12 {
-        0 => format!(r#"{{"kind": "price", "above": {}}}"#, 101_000 + 100 * k),
+        0 => format!(r#"{{"kind": "price", "above": {}}}"#, 103_000 + 100 * k),
         1 => format!(r#"{{"kind": "cross", "level": {}}}"#, 99_000 - 100 * k),
         2 => format!(r#"{{"kind": "change", "window": "5m", "pct": "{}%"}}"#, 3 + k),
         3 => format!(r#"{{"kind": "volume", "window": "1m", "above": "{}억"}}"#, 1 + k),
         4 => format!(r#"{{"kind": "large_trade", "min_notional": "{}억", "aggregate": "sweep"}}"#, 1 + k),
-        5 => format!(r#"{{"kind": "trade_rate", "window": "10s", "above": {}}}"#, 200 + k),
+        5 => format!(r#"{{"kind": "trade_rate", "window": "10s", "above": {}}}"#, 400 + k),
         6 => format!(r#"{{"kind": "spread", "above": {}}}"#, 50 + k),
         7 => format!(
             r#"{{"kind": "all", "of": [{{"kind": "change", "window": "1m", "pct": "{}%", "direction": "up"}},
-               {{"kind": "volume", "window": "1m", "above": "{}억", "side": "buy"}}]}}"#,
+               {{"kind": "imbalance", "window": "1m", "above": "0.{}"}}]}}"#,
             2 + k,
-            2 + k
+            6 + k
         ),
         8 => format!(
             r#"{{"kind": "sequence", "within": "1m", "steps": [{{"kind": "large_trade", "min_notional": "{}억"}},
@@ -76,11 +76,10 @@ fn when(turn: usize) -> String {
             r#"{{"kind": "frequency", "window": "5m", "above": {}, "of": {{"kind": "price", "above": 102000}}}}"#,
             3 + k
         ),
-        10 => format!(r#"{{"kind": "silence", "for": "{}s"}}"#, 60 + k),
+        10 => format!(r#"{{"kind": "vwap", "window": "10m", "above": "{}%"}}"#, 2 + k),
         _ => format!(
-            r#"{{"kind": "price", "severities": [{{"severity": "info", "above": {}}}, {{"severity": "critical", "above": {}}}]}}"#,
-            103_000 + k,
-            105_000 + k
+            r#"{{"kind": "volume_spike", "window": "10s", "buckets": 30, "method": "z", "k": {}}}"#,
+            6 + k
         ),
     }
 }

@@ -10,6 +10,7 @@ use crate::rule::{Rule, When};
 use crate::say::span;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Parts of one composite at most.
 const MAX_PARTS: usize = 16;
@@ -160,33 +161,42 @@ impl Frequency {
 }
 
 /// How many rules lie one behind the other before the events that a condition counts; bounded even
-/// where they go round in a circle.
-pub(crate) fn depth(rules: &[Rule], condition: &Condition, hops: usize) -> usize {
-    let before = condition.counted_rules().into_iter().map(|id| {
-        let counted = rules.iter().find(|rule| rule.id == id).map(|rule| &rule.when);
-        match counted {
-            Some(When::General(condition)) if hops < MAX_HOPS => 1 + depth(rules, condition, hops + 1),
-            _ => 1,
-        }
+/// where they go round in a circle. `find` knows a rule by its id.
+pub(crate) fn depth<'a>(
+    find: &dyn Fn(&str) -> Option<&'a Rule>,
+    condition: &Condition,
+    hops: usize,
+) -> usize {
+    let before = condition.counted_rules().into_iter().map(|id| match find(id).map(|rule| &rule.when) {
+        Some(When::General(condition)) if hops < MAX_HOPS => 1 + depth(find, condition, hops + 1),
+        _ => 1,
     });
     before.max().unwrap_or(0)
 }
 
-/// Notes frequencies of rules that are not there, and circles.
+/// Notes frequencies of rules that are not there, and circles. Each rule with its place.
 pub(crate) fn check_counted(rules: &[(usize, Rule)], faults: &mut Faults) {
-    let all: Vec<Rule> = rules.iter().map(|(_, rule)| rule.clone()).collect();
+    let counting = |rule: &Rule| match &rule.when {
+        When::General(condition) => !condition.counted_rules().is_empty(),
+        _ => false,
+    };
+    if !rules.iter().any(|(_, rule)| counting(rule)) {
+        return;
+    }
+    let all: BTreeMap<&str, &Rule> = rules.iter().map(|(_, rule)| (rule.id.as_str(), rule)).collect();
+    let find = |id: &str| all.get(id).copied();
     for (index, rule) in rules {
         let When::General(condition) = &rule.when else { continue };
         for id in condition.counted_rules() {
             let path = format!("/rules/{index}/when");
-            if !all.iter().any(|other| other.id == id) {
-                let known: Vec<&str> = all.iter().map(|rule| rule.id.as_str()).collect();
+            if find(id).is_none() {
+                let known: Vec<&str> = all.keys().copied().collect();
                 let help = match crate::config::nearest(id, &known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "the id of another rule".to_owned(),
                 };
                 faults.push(path, format!("there is no rule `{id}` to count the events of"), help);
-            } else if depth(&all, condition, 0) > MAX_HOPS {
+            } else if depth(&find, condition, 0) > MAX_HOPS {
                 let message = format!("`{id}` counts, in the end, the events of this rule");
                 faults.push(path, message, "a rule that does not count this one");
             }

@@ -6,6 +6,7 @@
 //! Keeps: [bounded] [numbers-survive]
 
 mod band;
+mod book;
 mod clock;
 mod expected;
 mod general;
@@ -28,10 +29,11 @@ mod world;
 
 pub(crate) use band::Band;
 pub(crate) use slot::RAW_WINDOW_MS;
-pub(crate) use view::{Needs, Span, Sum, Total, View};
+pub(crate) use view::{Needs, Span, Total, View};
 pub(crate) use world::{Fact, Told, World};
 
 use crate::rule::{Config, Rule};
+use book::Book;
 use expected::Expected;
 use market::{Desk, Market};
 use std::collections::BTreeSet;
@@ -58,6 +60,7 @@ pub(crate) struct Engine {
     expected: Expected,
     world: World,
     subjects: Subjects,
+    book: Book,
     /// The markets that are a leg of some rule.
     legs: BTreeSet<String>,
     reset_on_gap: bool,
@@ -68,6 +71,7 @@ impl Engine {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             subjects: Subjects::new(&config.rules),
+            book: Book::new(&config.rules),
             legs: legs::of(&config.rules),
             reset_on_gap: config.reset_on_gap,
             expected: Expected::new(&config.rules, |_| false),
@@ -132,7 +136,10 @@ impl Engine {
         }
         if let Some(place) = self.markets.get_mut(number) {
             let waited = self.expected.take(code);
-            let mut market = waited.unwrap_or_else(|| Box::new(Market::new(code, &self.rules)));
+            let mut market = waited.unwrap_or_else(|| {
+                let about = self.book.about(code, &self.rules);
+                Box::new(Market::with(code, None, &self.rules, about.into_iter()))
+            });
             market.leg = self.legs.contains(code);
             *place = Some(market);
         }

@@ -96,8 +96,6 @@ fn compare(name: &str, steps: &[Step], restarts: usize) -> Vec<usize> {
     let (mut plugin, mut model) = (fresh(&config), Model::default());
     let (mut seen, mut truths) = (vec![0; all.len()], vec![false; all.len()]);
     let thresholds: Vec<Option<f64>> = all.iter().map(Rule::threshold).collect();
-    // What a gap changes is seen with the next trade.
-    let mut settled = true;
     for (number, step) in steps.iter().enumerate() {
         if number % restarts == restarts - 1 {
             let mut next = fresh(&config);
@@ -108,8 +106,7 @@ fn compare(name: &str, steps: &[Step], restarts: usize) -> Vec<usize> {
         let happens: Vec<bool> = all.iter().map(|rule| rule.kind.happens(&model, step)).collect();
         let said = tell(&mut plugin, number as u64, step);
         let trade = matches!(step, Step::Trade { .. });
-        settled = (settled || trade) && !matches!(step, Step::Gap { .. });
-        if !model.step(step) || !settled {
+        if !model.step(step) {
             continue;
         }
         let engine = plugin.engine.borrow();

@@ -264,3 +264,195 @@ fn the_example_in_the_readme_is_accepted() {
     assert!(example.is_some_and(|text| text.contains("btc-silent")), "the README has its example");
     assert_eq!(faults(example.unwrap_or_default()), []);
 }
+
+#[test]
+fn composites_say_what_is_wrong() {
+    when(r#""kind": "all""#, "", "`of` is missing", "a list of conditions");
+    when(r#""kind": "all", "of": []"#, "/of", "0 conditions", "1 to 16");
+    when(r#""kind": "any", "of": 3"#, "/of", "a number, where a list", "a list");
+    when(
+        r#""kind": "all", "of": [{"kind": "pirce"}]"#,
+        "/of/0/kind",
+        "no kind `pirce`",
+        "did you mean `price`?",
+    );
+    when(
+        r#""kind": "any", "of": [{"kind": "price", "above": "5%"}]"#,
+        "/of/0/above",
+        "a percentage",
+        "5000만",
+    );
+    when(
+        r#""kind": "not", "of": [{"kind": "spread", "above": 1}, {"kind": "spread", "above": 2}]"#,
+        "/of",
+        "about one condition",
+        "`any` inside of `not`",
+    );
+    when(
+        r#""kind": "any", "of": [{"kind": "cross", "level": 1}]"#,
+        "/of/0/kind",
+        "at an instant",
+        "inside of `all`",
+    );
+    when(
+        r#""kind": "not", "of": {"kind": "large_trade", "min_notional": 1}"#,
+        "/of/kind",
+        "at an instant",
+        "`all`",
+    );
+    when(
+        r#""kind": "all", "of": [{"kind": "cross", "level": 1}]"#,
+        "/within",
+        "how long an instant counts",
+        "10s",
+    );
+    when(
+        r#""kind": "all", "within": "5s", "of": [{"kind": "price", "above": 1}]"#,
+        "/within",
+        "without a part that happens",
+        "leave it away",
+    );
+    when(
+        r#""kind": "all", "of": [{"kind": "price", "severities": [{"severity": "info", "above": 1}]}]"#,
+        "/of/0/severities",
+        "severities of a part",
+        "a whole rule",
+    );
+    let deep = r#""kind": "not", "of": {"#.repeat(5) + r#""kind": "price", "above": 1"# + &"}".repeat(5);
+    when(&deep, &"/of".repeat(4), "nested too deep", "at most 4");
+}
+
+#[test]
+fn bounds_say_what_is_wrong() {
+    let spread = |keys: &str, path: &str, message: &str, help: &str| {
+        when(&format!(r#""kind": "spread", {keys}"#), path, message, help);
+    };
+    spread(r#""above": 5, "below": 3"#, "/below", "above and below together", "one of them");
+    spread(r#""above": 5, "clear": 6"#, "/clear", "6 is above the level 5", "at most 5");
+    spread(r#""below": 5, "clear": 4"#, "/clear", "4 is below the level 5", "at least 5");
+    spread(r#""inside": [5]"#, "/inside", "not a range", "[low, high]");
+    spread(r#""inside": [5, 4]"#, "/inside", "not a range", "[low, high]");
+    spread(r#""inside": [4, 5], "clear": 4"#, "/clear", "`clear` with `inside`", "left where it ends");
+    spread(r#""outside": [4, 6], "clear_margin": 2"#, "/clear_margin", "no room", "half the range");
+    spread(r#""above": 5, "clear_margin": 2"#, "/clear_margin", "with `above`", "`clear`");
+    spread(r#""above": "wide""#, "/above", "not an amount", "a number");
+    spread(r#""severities": []"#, "/severities", "not a list of severities", "1 to 3");
+    spread(r#""severities": [{"above": 3}]"#, "/severities/0", "`severity` is missing", "info, warning");
+    spread(
+        r#""severities": [{"severity": "bad", "above": 3}]"#,
+        "/severities/0/severity",
+        "not known",
+        "info, warning",
+    );
+    spread(
+        r#""severities": [{"severity": "info", "above": 3}, {"severity": "critical", "above": 3}]"#,
+        "/severities",
+        "3 is no farther than 3",
+        "each severity once",
+    );
+    spread(
+        r#""severities": [{"severity": "info", "above": 3}, {"severity": "critical", "below": 1}]"#,
+        "/severities/1/below",
+        "one goes down",
+        "all `above`",
+    );
+    let tier = r#""severities": [{"severity": "info", "above": 3, "clear": 4}]"#;
+    spread(tier, "/severities/0/clear", "4 is above the level 3", "at most 3");
+    when(r#""kind": "trade_rate", "window": "5s", "above": "1.5억%""#, "/above", "", "");
+    when(r#""kind": "trade_rate", "window": "5s", "above": 1.5"#, "/above", "not a count", "whole number");
+    when(
+        r#""kind": "change", "window": "5s", "severities": [{"severity": "info", "above": "1%"}, {"severity": "warning", "above": 2}]"#,
+        "/severities/1/above",
+        "2 is not a percentage",
+        "1.5%",
+    );
+    when(
+        r#""kind": "silence", "severities": [{"severity": "info", "above": 5}]"#,
+        "/severities/0/above",
+        "where a duration is expected",
+        "90s",
+    );
+}
+
+#[test]
+fn sequences_and_frequencies_say_what_is_wrong() {
+    let a = r#"{"kind": "price", "above": 1}"#;
+    when(&format!(r#""kind": "sequence", "within": "5s", "steps": [{a}]"#), "/steps", "1 steps", "2 to 8");
+    when(&format!(r#""kind": "sequence", "steps": [{a}, {a}]"#), "", "`within` is missing", "a duration");
+    when(
+        &format!(r#""kind": "sequence", "within": "5s", "steps": [{a}, {a}], "clear": 1"#),
+        "/clear",
+        "`clear` on a rule that fires at an instant",
+        "frequency",
+    );
+    let step = r#"{"kind": "price", "abvoe": 1}"#;
+    let found = faults(&format!(
+        r#"{{"rules": [{{"id": "r", "markets": ["*"], "hold": "5s", "when": {{"kind": "sequence",
+            "within": "5s", "steps": [{a}, {step}], "not": {{"kind": "prise"}}}}}}]}}"#
+    ));
+    let paths: Vec<&str> = found.iter().map(|fault| fault.path.as_str()).collect();
+    let expect =
+        ["/rules/0/when/steps/1/abvoe", "/rules/0/when/steps/1", "/rules/0/when/not/kind", "/rules/0/hold"];
+    assert_eq!(paths, expect, "{found:#?}");
+    let count = |keys: &str, path: &str, message: &str, help: &str| {
+        when(&format!(r#""kind": "frequency", "window": "5s", {keys}"#), path, message, help);
+    };
+    count(&format!(r#""of": {a}"#), "", "no threshold", "above");
+    count(r#""above": 2"#, "", "no threshold", "rule, of");
+    count(&format!(r#""above": 2, "of": {a}, "rule": "x""#), "/of", "rule and of together", "one of them");
+    count(&format!(r#""above": 2000, "of": {a}"#), "", "more than are remembered", "at most 1000");
+    count(r#""above": 2, "rule": "elsewhere""#, "", "there is no rule `elsewhere`", "the id of another rule");
+    count(r#""above": 2, "rule": "r""#, "", "counts, in the end, the events of this rule", "does not count");
+}
+
+#[test]
+fn premiums_health_and_events_say_what_is_wrong() {
+    let premium = |keys: &str, path: &str, message: &str, help: &str| {
+        let keys = format!(r#""when": {{"kind": "premium", {keys}}}"#);
+        rule(&keys, path, message, help);
+    };
+    premium(r#""ref": "USDT-BTC", "above": "1%""#, "/when", "`base` is missing", "a text");
+    premium(r#""base": "btc", "ref": "USDT-BTC", "above": "1%""#, "/when/base", "no market code", "KRW-BTC");
+    premium(
+        r#""base": "KRW-BTC", "ref": "USDT-BTC", "above": 2"#,
+        "/when/above",
+        "2 is not a percentage",
+        "1.5%",
+    );
+    let legs = r#""base": "KRW-BTC", "ref": "USDT-BTC", "above": "1%""#;
+    premium(&format!(r#"{legs}, "fx": {{}}"#), "/when/fx", "no threshold", "market, fact");
+    premium(
+        &format!(r#"{legs}, "fx": {{"market": "A-B", "markt": 1}}"#),
+        "/when/fx/markt",
+        "unknown key",
+        "did you mean `market`?",
+    );
+    premium(&format!(r#"{legs}, "fx": "0""#), "/when/fx", "not above nought", "above nought");
+    premium(&format!(r#"{legs}, "max_age": 5"#), "/when/max_age", "a duration", "90s");
+    let markets = |when: &str, path: &str, message: &str, help: &str| {
+        rule(&format!(r#""markets": ["KRW-ETH"], "when": {{{when}}}"#), path, message, help);
+    };
+    markets(&format!(r#""kind": "premium", {legs}"#), "/markets", "markets of a premium", "about KRW-BTC");
+    markets(
+        r#""kind": "health", "check": "plugin_down""#,
+        "/markets",
+        "about tradehook itself",
+        "leave it away",
+    );
+    let health = |keys: &str, path: &str, message: &str, help: &str| {
+        rule(&format!(r#""when": {{"kind": "health", {keys}}}"#), path, message, help);
+    };
+    health(r#""subject": "x""#, "/when", "`check` is missing", "connection_down");
+    health(r#""check": "connexion_down""#, "/when/check", "not known", "did you mean \"connection_down\"?");
+    health(r#""check": "plugin_down", "above": 1"#, "/when/above", "yes or no", "leave it away");
+    health(r#""check": "feed_lag", "above": 5"#, "/when/above", "a duration is expected", "90s");
+    health(r#""check": "outbox_depth""#, "/when", "no threshold", "above");
+    when(
+        r#""kind": "market_event", "event": "soon""#,
+        "/event",
+        "\"soon\" is no event",
+        "PRICE_FLUCTUATIONS",
+    );
+    when(r#""kind": "market_event", "above": 1"#, "/above", "unknown key", "kind, event");
+    check(r#"{"on_gap": "later"}"#, "/on_gap", "not known", "resume, reset, backfill");
+}

@@ -248,6 +248,34 @@ fn what_a_gap_makes_unknown_is_seen_with_the_next_tick() {
 }
 
 #[test]
+fn a_person_who_asks_is_told_what_they_compare_with() {
+    let check = |when: &str, feed: &str, expect: &[(&str, serde_json::Value)]| {
+        let config = rules(&format!(r#"{{"id": "r", "markets": ["*"], "when": {{{when}}}}}"#));
+        let mut plugin = plugin(&config);
+        run(&mut plugin, &tape(feed));
+        let answer = plugin.inspect(r#"{"rule": "r", "market": "KRW-BTC"}"#).unwrap();
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        for (name, value) in expect {
+            assert_eq!(answer["signals"][0].get(name), Some(value), "{when}, {name}: {answer:#}");
+        }
+    };
+    let breakout = r#""kind": "breakout", "window": "1m", "side": "high""#;
+    check(breakout, "0:100 30:101", &[("ref", serde_json::Value::Null)]);
+    check(breakout, "0:100 30:101 61:99", &[("ref", "101".into())]);
+    let channel = r#""kind": "channel", "inside": [99, 101], "event": "exit""#;
+    check(channel, "0:100", &[("ref", "100".into()), ("low", "99".into()), ("high", "101".into())]);
+    let spike = r#""kind": "volume_spike", "window": "10s", "buckets": 2, "method": "ratio", "k": 2"#;
+    check(spike, "0:100 5:100", &[("value", serde_json::Value::Null), ("method", "ratio".into())]);
+    check(
+        spike,
+        "0:1x3 12:1x1 21:1x1",
+        &[("value", "1".into()), ("baseline", 2.0.into()), ("buckets", 2.into())],
+    );
+    let strength = r#""kind": "trade_strength", "since": "day", "above": 100"#;
+    check(strength, "43200:1x3B 43201:1x2S", &[("value", "150".into()), ("partial", true.into())]);
+}
+
+#[test]
 fn silence_is_what_the_market_is_not_used_to() {
     // A hundred stretches of 2 s: silence is 6 s.
     let mut feed: Vec<String> = (0..=100).map(|n| format!("{}:1", n * 2)).collect();

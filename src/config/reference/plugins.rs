@@ -49,7 +49,7 @@ const LIMITS: Section = Section::new(
             "memory",
             Type::Size(64 << 10, 4096 * MIB),
             "\"64MiB\"",
-            "Linear memory. The bundled plugins stay under 4 MiB with 300 markets.",
+            "Linear memory. The bundled plugins stay under 4 MiB with 300 markets, but for `alert` with many rules: it may use 64 MiB.",
         )
         .or("\"16MiB\""),
         Key::new(
@@ -81,7 +81,7 @@ const LIMITS: Section = Section::new(
             "snapshot_bytes",
             Type::Size(1 << 10, 1024 * MIB),
             "\"16MiB\"",
-            "What a plugin may remember.",
+            "What a plugin may remember; 16 MiB for the bundled `alert`.",
         )
         .or("\"4MiB\""),
     ],

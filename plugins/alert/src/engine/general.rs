@@ -129,7 +129,8 @@ impl General {
         self.counts_rules |= counts;
         let mut edges = Vec::new();
         root.edges(&mut edges);
-        let depth = crate::condition::depth(needs.rules, condition, 0);
+        let find = |id: &str| needs.rules.iter().find(|rule| rule.id == id);
+        let depth = crate::condition::depth(&find, condition, 0);
         self.restless = true;
         let level = Level::new(index, timing);
         let place = self.instances.partition_point(|instance| instance.depth <= depth);
@@ -316,7 +317,10 @@ impl General {
         if self.roused {
             return i64::MIN;
         }
-        let signals = self.signals.iter().map(|(_, signal)| signal.due(view));
+        let signals = self.signals.iter().map(|(_, signal)| signal.due(view)).min().unwrap_or(NEVER);
+        if !self.restless {
+            return signals.min(self.timer);
+        }
         let instances = self.instances.iter().map(|instance| {
             let condition = match rules.get(instance.level.rule as usize).map(|rule| &rule.when) {
                 Some(When::General(condition)) => instance.root.due(condition, view.now_ms),
@@ -324,7 +328,7 @@ impl General {
             };
             condition.min(instance.level.deadline())
         });
-        signals.chain(instances).min().unwrap_or(NEVER)
+        instances.min().unwrap_or(NEVER).min(signals)
     }
 
     /// Trades of this stretch may be missing.

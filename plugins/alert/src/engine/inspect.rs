@@ -15,7 +15,7 @@ use crate::condition::{self, Condition};
 use crate::config::{Around, Faults};
 use crate::rule::{Rule, Scope, When};
 use crate::say::span;
-use crate::signal::{NEVER, Signal};
+use crate::signal::{Edge, NEVER, Signal};
 use serde_json::{Map, Value, json};
 use tradehook_sdk::Value as Field;
 
@@ -56,10 +56,11 @@ impl Engine {
         if Self::is_delisted(&self.world, key) {
             return format!("{key} was taken off the venue's list");
         }
-        let (rules, world) = (self.rules.clone(), std::mem::take(&mut self.world));
+        // Lent for as long as the market is looked at.
+        let (rules, world) = (std::mem::take(&mut self.rules), std::mem::take(&mut self.world));
         let market = self.keys(index).find(|market| market.code == key);
         let reason = market.map(|market| market.explain(index, rule, (&rules, &world), answer));
-        self.world = world;
+        (self.rules, self.world) = (rules, world);
         reason.unwrap_or_else(|| match rule.scope {
             Scope::Market => format!("no trade of {key} was seen yet"),
             _ => format!("nothing was told about {key} yet"),
@@ -108,7 +109,7 @@ impl Market {
         let seen = if own { &self.watches.general } else { &temporary };
         let mut parts = Vec::new();
         if let Some(instance) = seen.instances.iter().find(|instance| instance.level.rule == index) {
-            let asked = Asked { signals: &seen.signals, view: &view };
+            let asked = Asked { signals: &seen.signals, edges: &seen.edges, view: &view };
             asked.parts(&condition, &instance.root, &mut parts);
         }
         let waits = parts.iter().find(|part| part.get("value") == Some(&Value::Null)).cloned();
@@ -193,6 +194,7 @@ fn state(level: &Level, now_ms: i64, waits: Option<Value>, answer: &mut Map<Stri
 /// What is needed to say what each part is.
 struct Asked<'a> {
     signals: &'a [(Vec<u8>, Box<dyn Signal>)],
+    edges: &'a [(Vec<u8>, Box<dyn Edge>)],
     view: &'a View<'a>,
 }
 
@@ -236,9 +238,16 @@ impl Asked<'_> {
                 let all = what.steps.iter().chain(&what.forbid);
                 all.zip(nodes).for_each(|(part, node)| self.parts(part, node, parts));
             }
-            (Condition::Instant(what), Node::Instant { at_ms, .. }) => {
+            (Condition::Instant(what), Node::Instant { edge, at_ms }) => {
                 let mut part = Map::new();
                 part.insert("about".into(), what.words().into());
+                let mut fields = Vec::new();
+                if let Some((_, edge)) = self.edges.get(*edge) {
+                    edge.describe(self.view, &mut fields);
+                }
+                for (name, field) in fields {
+                    part.entry(name).or_insert(plain(field));
+                }
                 if *at_ms > i64::MIN {
                     part.insert("happened_at_ms".into(), (*at_ms).into());
                 }

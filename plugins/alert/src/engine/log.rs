@@ -42,7 +42,7 @@ pub(crate) struct Log<S> {
     pub(super) untold: Option<u64>,
     /// The newest slot's last price at scale 8.
     newest: Option<i64>,
-    /// With so many slots it is time to forget: twice those that were needed the last time.
+    /// With so many slots it is time to forget: a quarter more than were needed the last time.
     full: usize,
     /// Prices at scale 8 between which no window changes, and until when.
     low: i64,
@@ -174,6 +174,9 @@ impl<S: Slot> Log<S> {
             if !self.slots.is_empty() {
                 self.extremes.push(self.base + self.slots.len() as u64 - 1, self.newest);
             }
+            if self.slots.len() == self.slots.capacity() {
+                self.grow();
+            }
             self.slots.push_back(S::new(fill, amounts.as_ref()));
             for tally in &mut self.tallies {
                 reached |= tally.push(amounts.as_ref());
@@ -189,6 +192,14 @@ impl<S: Slot> Log<S> {
             self.tidy(fill.at_ms);
         }
         reached
+    }
+
+    /// Makes room by a quarter: doubling would cost as much memory as all trades.
+    #[cold]
+    fn grow(&mut self) {
+        let more = (self.slots.len() / 4).max(TIDY);
+        self.slots.reserve_exact(more);
+        self.tallies.iter_mut().for_each(|tally| tally.reserve(more));
     }
 
     /// Sorts in a trade that is older than the newest slot.
@@ -247,8 +258,10 @@ impl<S: Slot> Log<S> {
             }
             self.rouse();
         }
-        self.full = (self.slots.len() * 2).clamp(TIDY, MAX_SLOTS + 1);
-        if self.slots.capacity() > 2 * self.full {
+        let needed = self.slots.len();
+        self.full = (needed + needed / 4).clamp(TIDY, MAX_SLOTS + 1);
+        let room = self.slots.capacity();
+        if room > 2 * self.full {
             self.slots.shrink_to(self.full);
             self.tallies.iter_mut().for_each(|tally| tally.shrink(self.full));
         }

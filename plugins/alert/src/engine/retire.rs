@@ -19,7 +19,7 @@ impl Engine {
         }
         for (number, place) in self.markets.iter_mut().enumerate() {
             let Some(market) = place.as_mut().filter(|market| market.code == code) else { continue };
-            if gone == !market.watched {
+            if gone != market.watched {
                 continue;
             }
             if gone {

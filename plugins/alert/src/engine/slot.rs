@@ -92,12 +92,17 @@ pub(crate) trait Slot: Sized {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Bare", into = "Bare")]
 pub(crate) struct Single {
-    bare: Bare,
+    at: i64,
+    price: i64,
+    size: i64,
+    price_scale: u8,
+    size_scale: u8,
+    sell: bool,
     /// Whether the amounts are in the sums.
     told: bool,
 }
 
-/// What of a trade is remembered.
+/// What of a trade is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Bare {
     at: i64,
@@ -108,25 +113,30 @@ struct Bare {
     sell: bool,
 }
 
-impl Bare {
+impl Single {
+    #[inline]
     fn price(&self) -> Decimal {
         Decimal::from_trimmed(self.price, self.price_scale)
     }
 
-    fn size(&self) -> Decimal {
-        Decimal::from_trimmed(self.size, self.size_scale)
+    fn amounts(&self) -> Option<Amounts> {
+        Amounts::from(self.price(), Decimal::from_trimmed(self.size, self.size_scale), self.sell)
     }
 }
 
 impl From<Bare> for Single {
     fn from(bare: Bare) -> Self {
-        Self { bare, told: Amounts::from(bare.price(), bare.size(), bare.sell).is_some() }
+        let Bare { at, price, size, price_scale, size_scale, sell } = bare;
+        let mut single = Self { at, price, size, price_scale, size_scale, sell, told: false };
+        single.told = single.amounts().is_some();
+        single
     }
 }
 
 impl From<Single> for Bare {
     fn from(single: Single) -> Self {
-        single.bare
+        let Single { at, price, size, price_scale, size_scale, sell, told: _ } = single;
+        Self { at, price, size, price_scale, size_scale, sell }
     }
 }
 
@@ -146,15 +156,15 @@ impl Slot for Single {
     #[inline]
     fn new(fill: &Fill, amounts: Option<&Amounts>) -> Self {
         let (price, size) = (fill.price, fill.volume);
-        let bare = Bare {
+        Self {
             at: fill.at_ms,
             price: price.mantissa(),
             size: size.mantissa(),
             price_scale: price.scale(),
             size_scale: size.scale(),
             sell: fill.sell,
-        };
-        Self { bare, told: amounts.is_some() }
+            told: amounts.is_some(),
+        }
     }
 
     #[inline]
@@ -164,12 +174,12 @@ impl Slot for Single {
 
     #[inline]
     fn at(&self) -> i64 {
-        self.bare.at
+        self.at
     }
 
     #[inline]
     fn first(&self) -> Decimal {
-        self.bare.price()
+        self.price()
     }
 
     #[inline]
@@ -186,8 +196,7 @@ impl Slot for Single {
     }
 
     fn part(&self, measure: Measure, side: Option<Taker>) -> i128 {
-        let amounts = Amounts::from(self.bare.price(), self.bare.size(), self.bare.sell);
-        amounts.map_or(0, |amounts| amounts.part(measure, side))
+        self.amounts().map_or(0, |amounts| amounts.part(measure, side))
     }
 
     fn untold(&self) -> bool {

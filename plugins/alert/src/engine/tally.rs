@@ -84,6 +84,11 @@ impl Tally {
         }
     }
 
+    /// Makes room for so many more slots.
+    pub(crate) fn reserve(&mut self, slots: usize) {
+        self.after.reserve_exact(slots);
+    }
+
     /// Gives back memory beyond this many slots.
     pub(crate) fn shrink(&mut self, slots: usize) {
         self.after.shrink_to(slots);

@@ -182,9 +182,8 @@ impl Edge for Record {
     }
 
     fn describe(&self, view: &View<'_>, fields: &mut Fields) {
-        if let Some(reference) = self.reference(view) {
-            fields.push(("ref", wide(reference).into()));
-        }
+        // None until the window was seen whole.
+        fields.push(("ref", self.reference(view).map(wide).into()));
         fields.push(("window_ms", self.what.window_ms.into()));
     }
 
