@@ -13,7 +13,8 @@ Examples:
   tradehook config reference                    everything
   tradehook config reference feed               one section, and what is below it
   tradehook config reference feed.backfill.rate one key
-  tradehook config reference alert.when.change  one kind of rule";
+  tradehook config reference change             one kind of rule
+  tradehook config reference telegram           one kind of channel";
 
 const SCHEMA_NOTE: &str = "\
 The schema is for editors that know TOML schemas (taplo, Even Better TOML). It comes with the

@@ -200,6 +200,23 @@ fn the_channels_of_the_documents_are_accepted() {
     }
 }
 
+#[test]
+fn a_chat_is_named_by_a_number_in_either_spelling_or_by_its_name() {
+    let check = |written: &str, chat: &str, rates: usize| {
+        let text = format!(
+            "[channels.a]\nkind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"\nchat_id = {written}\n"
+        );
+        let config = accepted(&text);
+        let channel = config.channel("a").unwrap();
+        let super::ChannelKind::Telegram(telegram) = &channel.kind else { panic!("{channel:?}") };
+        assert_eq!((telegram.chat_id.as_str(), channel.terms.rates.len()), (chat, rates), "{written}");
+    };
+    check("1234", "1234", 1);
+    check("\"1234\"", "1234", 1);
+    check("-1001234567890", "-1001234567890", 2);
+    check("\"@desk_alerts\"", "@desk_alerts", 2);
+}
+
 /// The keys that a section accepts are exactly those that the shipped file shows.
 #[test]
 fn the_shipped_file_shows_every_key() {

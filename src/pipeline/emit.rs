@@ -53,6 +53,11 @@ pub(super) enum Cause<'a> {
     Moment { offset: u64, at_ms: i64 },
 }
 
+/// Most trades and records together that a plugin may put on their way to others in one step. A whole
+/// batch makes 16 for each of its trades; plugins that read one another cannot multiply beyond it.
+/// Chosen. [bounded]
+pub(super) const MAX_ONWARD: usize = 65_536;
+
 /// What a plugin says in one step, and how it is numbered.
 pub(super) struct Mouth {
     plugin: Arc<str>,
@@ -62,7 +67,10 @@ pub(super) struct Mouth {
     /// Whether others are told its records.
     pub(super) echoes: bool,
     /// Those that they have to be told.
-    pub(super) heard: Vec<Heard>,
+    heard: Vec<Heard>,
+    /// How many trades and records are on their way, and how many more there would have been.
+    onward: usize,
+    lost: u64,
     pub(super) alerts: u64,
     pub(super) records: u64,
 }
@@ -70,7 +78,16 @@ pub(super) struct Mouth {
 impl Mouth {
     pub(super) fn new(plugin: &str) -> Self {
         let plugin = plugin.into();
-        Self { plugin, last: (u64::MAX, 0), echoes: false, heard: Vec::new(), alerts: 0, records: 0 }
+        Self {
+            plugin,
+            last: (u64::MAX, 0),
+            echoes: false,
+            heard: Vec::new(),
+            onward: 0,
+            lost: 0,
+            alerts: 0,
+            records: 0,
+        }
     }
 
     /// Numbers the emissions at each offset and pushes them; the trades among them are handed back.
@@ -88,6 +105,7 @@ impl Mouth {
             let (alert, record) = match payload {
                 Payload::Alert(alert) => (Some(alert), None),
                 Payload::Record(record) => (None, Some(record)),
+                Payload::Trade(_) if !self.may_go_on() => continue,
                 Payload::Trade(said) => {
                     // Answers are checked: it is one.
                     let trade = said.read(u32::try_from(markets).unwrap_or(u32::MAX), at_ms);
@@ -103,7 +121,7 @@ impl Mouth {
             }
             if let Some(body) = record {
                 self.records += 1;
-                if self.echoes {
+                if self.echoes && self.may_go_on() {
                     let (plugin, body) = (Arc::clone(&self.plugin), Arc::new(body.clone()));
                     let record = Incoming { offset, at_ms, plugin, body };
                     self.heard.push(Heard { record, cause: (trigger, flags) });
@@ -113,6 +131,19 @@ impl Mouth {
             }
         }
         made
+    }
+
+    fn may_go_on(&mut self) -> bool {
+        let may = self.onward < MAX_ONWARD;
+        (self.onward, self.lost) = (self.onward + usize::from(may), self.lost + u64::from(!may));
+        may
+    }
+
+    /// The end of a step: the records that others are to be told, how much was too much for them, and
+    /// the last offset at which something was said.
+    pub(super) fn end_step(&mut self) -> (Vec<Heard>, u64, u64) {
+        self.onward = 0;
+        (std::mem::take(&mut self.heard), std::mem::take(&mut self.lost), self.last.0)
     }
 
     fn number(&mut self, offset: u64) -> u32 {

@@ -54,16 +54,25 @@ pub(super) enum Class {
 /// Cuts four ascending columns of offsets (in the order of [`Class`]) into the longest runs of one
 /// class, in the order in which they are told.
 pub(super) fn runs(offsets: [&[u64]; 4], mut tell: impl FnMut(Class, Range<usize>)) {
-    const CLASSES: [Class; 4] = [Class::Trades, Class::Quotes, Class::Moment, Class::Records];
-    let mut columns: Vec<(Class, usize, &[u64])> =
-        CLASSES.into_iter().zip(offsets).map(|(class, column)| (class, 0, column)).collect();
+    let [trades, quotes, moment, records] = offsets.map(|column| (0, column));
+    let mut columns = [
+        (Class::Trades, trades),
+        (Class::Quotes, quotes),
+        (Class::Moment, moment),
+        (Class::Records, records),
+    ];
     loop {
-        let head = |&(class, at, column): &(Class, usize, &[u64])| Some((*column.get(at)?, class));
-        let mut heads: Vec<(u64, Class)> = columns.iter().filter_map(head).collect();
-        heads.sort_unstable();
-        let Some(&(_, class)) = heads.first() else { return };
-        let limit = heads.get(1).copied();
-        let Some((_, at, column)) = columns.iter_mut().find(|column| column.0 == class) else { return };
+        let heads = columns.iter().filter_map(|(class, (at, column))| Some((*column.get(*at)?, *class)));
+        let (mut first, mut limit) = (None, None);
+        for head in heads {
+            if first.is_none_or(|first| head < first) {
+                limit = first.replace(head);
+            } else if limit.is_none_or(|limit| head < limit) {
+                limit = Some(head);
+            }
+        }
+        let Some((_, class)) = first else { return };
+        let Some((_, (at, column))) = columns.iter_mut().find(|column| column.0 == class) else { return };
         let left = column.get(*at..).unwrap_or_default();
         let count = match limit {
             None => left.len(),
@@ -92,7 +101,8 @@ pub(super) struct Made {
 
 impl Kept {
     pub(super) fn all(&mut self, range: Range<usize>) {
-        self.own.extend(range.filter_map(|i| u32::try_from(i).ok()));
+        let at = |i: usize| u32::try_from(i).unwrap_or(u32::MAX);
+        self.own.extend(at(range.start)..at(range.end));
     }
 
     /// Of a part of the batch that was told in one call: what flows on, and what was made at which of

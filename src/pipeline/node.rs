@@ -16,7 +16,7 @@ mod strikes;
 
 pub use ask::InspectError;
 
-use super::emit::{Cause, Emitted, Mouth};
+use super::emit::{Cause, Emitted, MAX_ONWARD, Mouth};
 use super::flow::{Class, Flow, Input, Kept, Made, runs};
 use super::select::MarketFilter;
 use crate::plugin::{
@@ -263,7 +263,15 @@ impl Node {
         if self.spec.plugin.interfaces().trades {
             self.counts.forwarded += kept.len() as u64;
         }
-        Flow { trades: kept.into_batch(batch), records: std::mem::take(&mut self.mouth.heard) }
+        let (records, lost, offset) = self.mouth.end_step();
+        if lost > 0 {
+            let fault = Fault::Oversized(format!(
+                "{lost} trades and records for other plugins, beyond {MAX_ONWARD} in one step"
+            ));
+            self.note(&fault);
+            self.incident(offset, fault, None);
+        }
+        Flow { trades: kept.into_batch(batch), records }
     }
 
     fn handles(&self, told: &Told) -> bool {

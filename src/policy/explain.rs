@@ -132,20 +132,24 @@ impl Policy {
     /// Everything that fires, in the order of beginning.
     #[must_use]
     pub fn firing(&self) -> Vec<Firing> {
-        let mut all: Vec<_> = self.memory.state.instances.values().filter_map(|i| self.fires(i)).collect();
-        all.sort_by(|a, b| (a.since_ms, &a.episode_id).cmp(&(b.since_ms, &b.episode_id)));
-        all
+        self.firing_where(|_| true)
     }
 
     /// Of what fires, what is meant.
     #[must_use]
     pub fn firing_of(&self, alerts: &Matcher) -> Vec<Firing> {
-        let is_meant = |firing: &Firing| {
-            let rule = self.book.find(&firing.plugin, &firing.rule, &firing.key);
-            let Firing { rule: id, key, severity, plugin, .. } = firing;
-            alerts.matches(&Subject { rule: id, key, severity: *severity, plugin, labels: &rule.labels })
-        };
-        self.firing().into_iter().filter(is_meant).collect()
+        self.firing_where(|instance| {
+            let rule = rule_of(instance, &self.book);
+            let severity = instance.open.as_ref().map_or(rule.severity, |open| open.severity);
+            alerts.matches(&subject_of(instance, &rule, severity))
+        })
+    }
+
+    fn firing_where(&self, is_meant: impl Fn(&Instance) -> bool) -> Vec<Firing> {
+        let instances = self.memory.state.instances.values().filter(|instance| is_meant(instance));
+        let mut all: Vec<_> = instances.filter_map(|instance| self.fires(instance)).collect();
+        all.sort_by(|a, b| (a.since_ms, &a.episode_id).cmp(&(b.since_ms, &b.episode_id)));
+        all
     }
 
     fn fires(&self, instance: &Instance) -> Option<Firing> {

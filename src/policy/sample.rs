@@ -87,6 +87,7 @@ const FURTHER: &[(&str, Like)] = &[
     ("parts", Text("imbalance 0.7; vwap 1.6")),
     ("within_ms", Int(60_000)),
     ("events", Int(5)),
+    ("reason", Text("delisted")),
 ];
 
 /// Values as alerts of the kinds of `[[alert]]` carry them, all kinds together.

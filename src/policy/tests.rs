@@ -260,6 +260,14 @@ fn a_template_that_cannot_work_is_refused_with_its_place() {
     );
     check("{{ title | krw }}", &["price"], Some(1), "`a sample` is not a number");
     check(&"x".repeat(20_000), &[], None, "longer than");
+    let found = |source: &str| {
+        let rule = RulePolicy { message: Some(source.to_owned()), ..rule(None) };
+        let offset = Policy::new(vec![rule], Defaults::default()).unwrap_err()[0].offset.unwrap();
+        source[offset..].to_owned()
+    };
+    assert_eq!(found("{{ market }}\n{{ prise | krw }}"), "prise | krw }}");
+    assert_eq!(found("{{ market }}\nat {{ price | krv }}"), "krv }}");
+    assert_eq!(found("{% if late %}\nlate {% endfi %}"), "endfi %}");
     let good = RulePolicy {
         message: Some("{{ price | krw }} {{ at | kst }}".to_owned()),
         sample: vec![("price".to_owned(), number("1"))],

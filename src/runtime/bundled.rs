@@ -10,7 +10,11 @@ pub const BUNDLED: [(Bundled, &[u8]); 3] = [
 ];
 
 /// What bundled guests say of their settings, as JSON Schemas; their manifests carry the same text.
-pub const SCHEMAS: &[(Bundled, &str)] = &[(Bundled::Alert, include_str!("../../plugins/alert/schema.json"))];
+pub const SCHEMAS: &[(Bundled, &str)] = &[
+    (Bundled::Alert, include_str!("../../plugins/alert/schema.json")),
+    (Bundled::Filter, include_str!("../../plugins/filter/schema.json")),
+    (Bundled::Aggregate, include_str!("../../plugins/aggregate/schema.json")),
+];
 
 /// The code of one of them.
 pub(super) fn code(bundled: Bundled) -> &'static [u8] {

@@ -15,6 +15,7 @@
 //! | `health.plugin_faults` | plugin | how often it failed |
 //! | `health.outbox_depth` | | deliveries that wait |
 //! | `health.channel_parked` | channel | the receiver asked to be left alone |
+//! | `health.channel_broken` | channel | it is of no use until somebody mends it |
 //! | `health.channel_dead` | channel | deliveries given up |
 //! | `health.tape_degraded` | | the disk does not take the tape |
 //!
@@ -85,6 +86,7 @@ impl Monitor {
         for channel in &now.channels {
             let parked = channel.parked_until_ms.is_some_and(|until| until > at_ms);
             out.state("health.channel_parked", &channel.name, parked);
+            out.state("health.channel_broken", &channel.name, channel.broken);
             out.count("health.channel_dead", &channel.name, channel.dead);
         }
         out.count("health.outbox_depth", "", now.channels.iter().map(|channel| channel.queued).sum());
@@ -98,7 +100,9 @@ impl Monitor {
         }
         out.forget(|name, subject| match name {
             "health.plugin_down" | "health.plugin_faults" => now.plugins.iter().any(|p| p.name == subject),
-            "health.channel_parked" | "health.channel_dead" => now.channels.iter().any(|c| c.name == subject),
+            "health.channel_parked" | "health.channel_broken" | "health.channel_dead" => {
+                now.channels.iter().any(|c| c.name == subject)
+            }
             _ => true,
         });
         let facts = out.facts;
@@ -265,6 +269,7 @@ mod tests {
                 "plugin_down alert false",
                 "plugin_faults alert 0",
                 "channel_parked ops false",
+                "channel_broken ops false",
                 "channel_dead ops 0"
             ]
         );
@@ -284,6 +289,8 @@ mod tests {
         assert_eq!(watch.second(), ["plugin_faults alert 1"], "a number, five seconds after the last");
         let _eighth = watch.second();
         assert_eq!(watch.second(), ["channel_parked ops false"], "the time it asked for is over");
+        watch.status.channel("ops").set_broken(true);
+        assert_eq!(watch.second(), ["channel_broken ops true"]);
         watch.status.retain(|kind, _| kind != "plugin");
         assert_eq!(watch.second(), ["plugin_down alert ?", "plugin_faults alert ?"]);
         assert_eq!(watch.second(), [""; 0]);

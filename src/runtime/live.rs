@@ -254,6 +254,7 @@ impl Runtime {
             Ok(running) => self.running = running,
             Err(error) => error!(%error, "no thread for a pipeline"),
         }
+        self.spine.tell_again();
         self.swap_sender(&config).await;
         self.digests = plan.digests();
         let feed_changed = config.feed != self.config.feed;

@@ -413,7 +413,15 @@ impl Replay {
     /// What the policy of each pipeline says of a rule and what it is about.
     #[must_use]
     pub fn explain(&self, rule: &str, key: &str) -> Vec<Explanation> {
-        self.pipelines.iter().flat_map(|(_, output)| output.policy().explain(rule, key)).collect()
+        let policies = self.pipelines.iter().map(|(_, output)| output.policy());
+        let mut known: Vec<Explanation> = policies.flat_map(|policy| policy.explain(rule, key)).collect();
+        // Of policies that know nothing of it one says so.
+        if known.iter().any(|explanation| explanation.is_known) {
+            known.retain(|explanation| explanation.is_known);
+        } else {
+            known.truncate(1);
+        }
+        known
     }
 
     /// The markets in what was read.

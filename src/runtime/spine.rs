@@ -6,6 +6,7 @@
 //!
 //! Keeps: [one-way] [loss-is-said] [time-enters-once]
 
+mod board;
 mod remember;
 mod round;
 
@@ -17,6 +18,7 @@ use crate::{
     tape::{Tape, TapeError},
     trade::{Trade, Trades},
 };
+use board::Board;
 use remember::remember;
 use round::Round;
 use std::{
@@ -37,6 +39,7 @@ pub struct Spine {
     wall_ms: Wall,
     started: Instant,
     inner: Mutex<Inner>,
+    board: Mutex<Board>,
     /// Rung when there may be something to fetch.
     work: Notify,
     /// How each session is nudged.
@@ -74,6 +77,7 @@ impl Spine {
             wall_ms,
             started: Instant::now(),
             inner: Mutex::new(inner),
+            board: Mutex::default(),
             work: Notify::new(),
             nudges: Mutex::default(),
         }
@@ -158,6 +162,17 @@ impl Spine {
 
     /// Puts a fact on the tape.
     pub(super) fn fact(&self, fact: &Fact) {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner).note(fact);
+        self.say_fact(fact);
+    }
+
+    /// Says again what is known: plugins that have just come have not been told.
+    pub(super) fn tell_again(&self) {
+        let known = self.board.lock().unwrap_or_else(PoisonError::into_inner).all(self.wall_ms());
+        known.iter().for_each(|fact| self.say_fact(fact));
+    }
+
+    fn say_fact(&self, fact: &Fact) {
         if let Err(error) = self.tape.append(&Entry::Fact(fact.clone())) {
             warn!(%error, name = fact.name, "a fact is not on disk");
         }

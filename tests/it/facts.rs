@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tradehook::{
     entry::Entry,
@@ -47,6 +48,11 @@ fn facts(lines: &[Value]) -> Vec<(String, String, Value)> {
         (text(values, "name").to_owned(), text(values, "subject").to_owned(), values["value"].clone())
     };
     lines.iter().filter(is_fact).map(fact).collect()
+}
+
+/// What one plugin said.
+fn of(lines: &[Value], plugin: &str) -> Vec<Value> {
+    lines.iter().filter(|line| text(line, "plugin") == plugin).cloned().collect()
 }
 
 #[test]
@@ -92,12 +98,23 @@ fn what_the_system_knows_reaches_plugins_live_and_in_a_replay() {
         (known.iter().filter(|fact| **fact == back).count() == 2).then_some(())
     });
     until("a heartbeat a second", || (beats.load(Ordering::SeqCst) >= 3).then_some(()));
+    let late = format!(
+        "{plugins}[plugins.late]\npath = {path:?}\nto = [\"log\"]\nconfig = {{ do = \"fact-records\" }}\n\
+         limits = {{ deadline = \"30s\" }}\n"
+    );
+    folder.configure_with(&[("url", &ws_url), ("backoff_min", "100ms"), ("backoff_max", "1s")], &late);
+    job.signal(Signal::HUP);
+    until("a plugin that came with the reload is told what is known", || {
+        let known = facts(&of(&folder.lines("log.jsonl"), "late"));
+        let is = |name: &str, subject: &str| known.iter().any(|(n, s, _)| n == name && s == subject);
+        (is("health.connection_down", "") && is("market.warning", "KRW-ETH")).then_some(())
+    });
     job.terminate().expect(0);
 
     let live = folder.lines("log.jsonl");
     let (_, entries) = folder.tape();
     let on_tape = entries.iter().filter(|entry| matches!(entry, Entry::Fact(_))).count();
-    assert_eq!(facts(&live).len(), on_tape, "each is told once");
+    assert_eq!(facts(&of(&live, "facts")).len(), on_tape, "each is told once");
     let heard: BTreeSet<&str> = live
         .iter()
         .filter(|line| text(line, "topic") == "heard")
@@ -107,9 +124,6 @@ fn what_the_system_knows_reaches_plugins_live_and_in_a_replay() {
 
     fs::rename(folder.join("log.jsonl"), folder.join("live.jsonl")).unwrap();
     command(folder.path(), ["replay", "tape", "--json", "--output", "out.jsonl"]).expect(0);
-    let of = |lines: &[Value], plugin: &str| -> Vec<Value> {
-        lines.iter().filter(|line| text(line, "plugin") == plugin).cloned().collect()
-    };
     let again = folder.lines("out.jsonl");
     for plugin in ["facts", "reader"] {
         assert!(!of(&live, plugin).is_empty(), "{plugin}: {live:?}");

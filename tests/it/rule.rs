@@ -97,6 +97,13 @@ fn the_golden_cases_of_rules_hold_to_the_millisecond() {
     assert!(done.out.ends_with(" tests, all passed"), "{}", done.out);
 }
 
+/// The same for what becomes of their alerts.
+#[test]
+fn what_is_told_of_alerts_holds_to_the_millisecond() {
+    let done = command(&root(), ["rule", "test", "tests/rules/policy.toml"]).expect(0);
+    assert!(done.out.ends_with(" tests, all passed"), "{}", done.out);
+}
+
 #[test]
 fn every_example_rule_does_what_its_tests_say() {
     let folder = root().join("docs/examples/rules");

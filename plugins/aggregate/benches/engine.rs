@@ -69,5 +69,12 @@ fn main() {
         &mixed,
     );
     measure("one market, VWAP 5m each second", r#"{"vwap":[{"window":"5m"}]}"#, &mixed);
+    measure("one market, volume bars, split", r#"{"kind":"volume","size":"5","overshoot":"split"}"#, &mixed);
+    measure("one market, tick bars of 100", r#"{"kind":"tick","size":100}"#, &mixed);
+    measure("one market, CVD of the day in Seoul", r#"{"cvd":[{"zone":"Asia/Seoul"}]}"#, &mixed);
+    measure("one market, TWAP 5m", r#"{"twap":[{"window":"5m"}]}"#, &mixed);
+    measure("one market, rolling 5m", r#"{"rolling":[{"window":"5m"}]}"#, &mixed);
+    measure("one market, EWMA", r#"{"ewma":[{"half_life":"1m"}]}"#, &mixed);
+    measure("one market, quantiles 1m", r#"{"quantiles":[{"window":"1m"}]}"#, &mixed);
     measure("four markets, 1m", r#"{"size":"1m"}"#, &trades(4, 4));
 }

@@ -161,7 +161,7 @@ mod tests {
         check(json!({ "size": "1m", "max_fill": 2 }), &["/max_fill: empty bars are omitted"]);
         check(
             json!({ "size": "1m", "empty": "fill", "max_fill": 0 }),
-            &["/max_fill: expected a whole number from 1 to 8640, found the number 0"],
+            &["/max_fill: expected a whole number from 1 to 500, found the number 0"],
         );
         check(json!({ "size": "1m", "kind": "volum" }), &["/kind: unknown word \"volum\""]);
         check(json!({ "size": "1m", "kind": "volume" }), &["/size: the text \"1m\" is no amount"]);

@@ -18,6 +18,10 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use tradehook_sdk::{Gap, Out, Tick, Trade};
 
+/// After so many records of a tick the other markets wait for the next one, a second later: at
+/// midnight every market may end a bar of every size. Chosen, a fifth of what a call may say.
+const RECORDS_OF_A_TICK: usize = 200;
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -27,6 +31,8 @@ pub struct Engine {
     gaps: Gaps,
     /// The first tick: a market that is silent from then on has no trades.
     since: Option<i64>,
+    /// The market that the next tick begins with.
+    next: usize,
     invalid: u64,
 }
 
@@ -64,6 +70,7 @@ struct Market {
 struct Saved {
     gaps: Gaps,
     since: Option<i64>,
+    next: usize,
     invalid: u64,
     markets: Vec<Option<SavedMarket>>,
 }
@@ -81,7 +88,7 @@ impl Engine {
     /// Knows no market yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, markets: Vec::new(), gaps: Gaps::default(), since: None, invalid: 0 }
+        Self { config, markets: Vec::new(), gaps: Gaps::default(), since: None, next: 0, invalid: 0 }
     }
 
     /// One trade.
@@ -119,9 +126,16 @@ impl Engine {
         if !is_time(tick.at_ms) {
             return;
         }
-        let Self { config, markets, gaps, since, .. } = self;
+        let Self { config, markets, gaps, since, next, .. } = self;
         since.get_or_insert(tick.at_ms);
-        for market in markets.iter_mut().flatten() {
+        let (said, first) = (out.said(), std::mem::take(next));
+        let count = markets.len();
+        for index in (0..count).map(|i| (first + i) % count) {
+            if out.said() - said >= RECORDS_OF_A_TICK {
+                *next = index;
+                return;
+            }
+            let Some(Some(market)) = markets.get_mut(index) else { continue };
             let Market { code, now, gaps: own, bars, figures } = market;
             *now = (*now).max(tick.at_ms - config.idle_lag);
             let at = Moment { market: code, now: *now, lateness: config.lateness, gaps: [gaps, own] };
@@ -189,7 +203,7 @@ impl Engine {
     /// Everything it remembers.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
-        let Self { config, markets, gaps, since, invalid } = self;
+        let Self { config, markets, gaps, since, next, invalid } = self;
         let bars =
             |(spec, state): &(usize, Bars)| Some((config.bars.get(*spec)?.definition(), state.clone()));
         let figure =
@@ -203,7 +217,7 @@ impl Engine {
         };
         let markets = markets.iter().map(|slot| slot.as_ref().map(market)).collect();
         // Writing plain values into memory has no way to fail.
-        let saved = Saved { gaps: gaps.clone(), since: *since, invalid: *invalid, markets };
+        let saved = Saved { gaps: gaps.clone(), since: *since, next: *next, invalid: *invalid, markets };
         postcard::to_allocvec(&saved).unwrap_or_default()
     }
 
@@ -215,6 +229,7 @@ impl Engine {
         let saved: Saved = postcard::from_bytes(state).map_err(|error| format!("not a snapshot: {error}"))?;
         self.gaps = saved.gaps;
         self.since = saved.since;
+        self.next = saved.next;
         self.invalid = saved.invalid;
         self.markets = saved
             .markets

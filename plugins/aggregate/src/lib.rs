@@ -18,6 +18,8 @@ pub mod config;
 mod engine;
 mod figure;
 mod gaps;
+#[cfg(test)]
+mod reference;
 mod series;
 pub mod sum;
 mod threshold;

@@ -8,13 +8,21 @@ use tradehook_sdk::reference::{Form, Key, Table};
 /// The whole configuration: lists of bars and figures, or one bar written flat.
 pub(crate) fn settings() -> Table {
     let mut keys = vec![
-        Key::new("bars", Form::Table(Table::new("One sort of bar.", bar())).list(), "[{\"size\": \"1m\"}]", "Bars. One alone may be written without this list."),
+        Key::new(
+            "bars",
+            Form::Table(Table::new("One sort of bar.", bar())).list(),
+            "[{\"size\": \"1m\"}]",
+            "Bars. One alone may be written without this list.",
+        ),
         Key::new("lateness", Form::Duration, "\"5s\"", "How long a bar waits for late trades.").or("\"2s\""),
-        Key::new("idle_lag", Form::Duration, "\"5s\"", "How far the clock of a quiet market stays behind.").or("\"2s\""),
+        Key::new("idle_lag", Form::Duration, "\"5s\"", "How far the clock of a quiet market stays behind.")
+            .or("\"2s\""),
     ];
-    keys.extend(figures().into_iter().map(|(name, about, keys)| {
-        Key::new(name, Form::Table(Table::new(about, keys)).list(), "", about)
-    }));
+    keys.extend(
+        figures().into_iter().map(|(name, about, keys)| {
+            Key::new(name, Form::Table(Table::new(about, keys)).list(), "", about)
+        }),
+    );
     keys.extend(bar());
     Table::new("Bars, averages, sums and statistics.", keys)
 }
@@ -22,7 +30,12 @@ pub(crate) fn settings() -> Table {
 fn markets() -> Vec<Key> {
     vec![
         Key::new("id", Form::Text, "\"fast\"", "A name that its records carry."),
-        Key::new("markets", Form::Text.list(), "[\"KRW-*\"]", "For these markets, codes and patterns; without it for all."),
+        Key::new(
+            "markets",
+            Form::Text.list(),
+            "[\"KRW-*\"]",
+            "For these markets, codes and patterns; without it for all.",
+        ),
         Key::new("exclude", Form::Text.list(), "[\"KRW-USDT\"]", "But not for these."),
     ]
 }
@@ -30,7 +43,12 @@ fn markets() -> Vec<Key> {
 /// Whose days are meant.
 fn days() -> [Key; 2] {
     [
-        Key::new("day_start", Form::Text, "\"09:00+09:00\"", "When a day begins; without it at 00:00 UTC, as Upbit's does."),
+        Key::new(
+            "day_start",
+            Form::Text,
+            "\"09:00+09:00\"",
+            "When a day begins; without it at 00:00 UTC, as Upbit's does.",
+        ),
         Key::new("zone", Form::Text, "\"Asia/Seoul\"", "Or the time zone at whose midnight it does."),
     ]
 }
@@ -57,9 +75,15 @@ fn bar() -> Vec<Key> {
 }
 
 fn figures() -> Vec<(&'static str, &'static str, Vec<Key>)> {
-    let every = || Key::new("every", Form::Duration, "\"10s\"", "How often it is told; has to divide a day.").or("\"1s\"");
-    let window = || Key::new("window", Form::Duration, "\"5m\"", "Over the last so long, a multiple of every.");
-    let of = |usual| Key::new("of", Form::Words(&["price", "volume", "notional"]), "\"volume\"", "Of what.").or(usual);
+    let every = || {
+        Key::new("every", Form::Duration, "\"10s\"", "How often it is told; has to divide a day.")
+            .or("\"1s\"")
+    };
+    let window =
+        || Key::new("window", Form::Duration, "\"5m\"", "Over the last so long, a multiple of every.");
+    let of = |usual| {
+        Key::new("of", Form::Words(&["price", "volume", "notional"]), "\"volume\"", "Of what.").or(usual)
+    };
     let with = |own: Vec<Key>| [markets(), vec![every()], own].concat();
     let sums = |usual: &'static str| {
         let words = Form::Words(&["start", "hour", "day", "week", "month", "year"]);
@@ -75,7 +99,12 @@ fn figures() -> Vec<(&'static str, &'static str, Vec<Key>)> {
         (
             "ewma",
             "An average in which what is older counts less.",
-            with(vec![Key::new("half_life", Form::Duration, "\"30s\"", "After how long a price counts half.")]),
+            with(vec![Key::new(
+                "half_life",
+                Form::Duration,
+                "\"30s\"",
+                "After how long a price counts half.",
+            )]),
         ),
         (
             "quantiles",

@@ -21,8 +21,7 @@ const CHECKS: &[&str] = &[
 
 /// The settings of the plugin, as the host hands them over.
 pub(crate) fn settings() -> Table {
-    let rules =
-        Key::new("rules", Form::List(Box::new(Form::Names(Box::new(Form::Named("when"))))), "", "The rules.");
+    let rules = Key::new("rules", Form::Table(rule()).list(), "", "The rules.");
     Table::new(
         "What holds for all rules.",
         [
@@ -42,6 +41,39 @@ pub(crate) fn settings() -> Table {
                 "\"reset\"",
                 "Whether the rules of a market begin anew behind a gap.",
             ),
+        ],
+    )
+}
+
+/// A rule, as the host hands it over.
+pub(crate) fn rule() -> Table {
+    let codes = |name, example, meaning| Key::new(name, Form::Text.list(), example, meaning);
+    Table::new(
+        "A rule.",
+        [
+            Key::new("id", Form::Text, "\"btc-100m\"", "Its name among the rules.").required(),
+            codes("markets", "[\"KRW-*\"]", "Markets it watches, each for itself: codes and patterns.").required(),
+            codes("exclude", "[\"KRW-USDT\"]", "Markets it leaves out."),
+            source(),
+            Key::new("hold", Form::Duration, "\"2m\"", "How long the condition has to hold before it fires."),
+            Key::new("hold_trades", Form::Count, "3", "Or for how many trades in a row."),
+            Key::new("linger", Form::Duration, "\"5m\"", "How long the condition has to be over before the alert is."),
+            Key::new(
+                "initial",
+                Form::Words(&["fire", "arm"]),
+                "\"arm\"",
+                "Whether what is true when it is first known fires, or has to be false once before.",
+            )
+            .or("\"fire\""),
+            Key::new(
+                "on_unknown",
+                Form::Words(&["hold", "clear", "fire"]),
+                "\"clear\"",
+                "What a value that is not known means: nothing changes, the condition is false, or it is true.",
+            )
+            .or("\"hold\""),
+            Key::new("resolved", Form::Bool, "true", "Taken and passed over: the host tells the end."),
+            Key::new("when", Form::Named("when"), "", "The condition.").required(),
         ],
     )
 }
@@ -168,7 +200,7 @@ fn levels() -> Vec<Table> {
             "0.6",
             vec![
                 window("\"5m\"").required(),
-                Key::new("min_notional", Form::Money, "\"5억\"", "Unknown while less was traded.").required(),
+                Key::new("min_notional", Form::Money, "\"5억\"", "Unknown while less was traded."),
             ],
         ),
         level(
@@ -182,7 +214,7 @@ fn levels() -> Vec<Table> {
             &["cvd"],
             "Bought less sold, added up since a moment.",
             &Form::Money,
-            "1_000",
+            "1000",
             vec![
                 anchor,
                 volumes,
@@ -262,7 +294,7 @@ fn change() -> Table {
     let mut keys = vec![
         window("\"5m\""),
         Key::new("pct", Form::Percent, "\"3%\"", "How far, as a part of where it began."),
-        Key::new("abs", Form::Money, "100_000", "Or how far in money."),
+        Key::new("abs", Form::Money, "100000", "Or how far in money."),
         Key::new(
             "clear",
             Form::Either(vec![Form::Percent, Form::Money]),
@@ -320,7 +352,7 @@ fn premium() -> Table {
             Key::new(
                 "fx",
                 Form::Either(vec![Form::Money, Form::Table(rate)]),
-                "1_400",
+                "1400",
                 "What ref is multiplied with.",
             ),
             Key::new("max_age", Form::Duration, "\"5m\"", "Unknown while a market's price is older.")
@@ -336,18 +368,29 @@ fn spikes() -> Vec<Table> {
             Key::new("k", Form::Money, "6", "So many times the mean, or so many deviations from it."),
             Key::new("clear", Form::Money, "3", "Where it ends; without it where it began."),
             severities(&Form::Money, "10"),
-            Key::new("buckets", Form::Count, "60", "How many windows before this one are the baseline."),
+            Key::new(
+                "buckets",
+                Form::Count,
+                "60",
+                "How many windows before this one are the baseline, at most 1440.",
+            )
+            .or("60"),
             Key::new("min_buckets", Form::Count, "30", "Known from so many of them on; without it from all."),
-            Key::new("min_current", Form::Money, "\"2억\"", "Unknown while the window itself holds less."),
-            Key::new("min_baseline", Form::Money, "\"500만\"", "Unknown while the baseline is less."),
+            Key::new("min_current", Form::Money, "\"2억\"", "No spike while the window itself holds less."),
+            Key::new("min_baseline", Form::Money, "\"500만\"", "No spike while the baseline is less."),
             Key::new(
                 "sd_floor",
                 Form::Money,
                 "\"100만\"",
                 "With z: the least deviation that is reckoned with.",
             ),
-            Key::new("floor", Form::Money, "\"100만\"", "With robust and ewma: the same."),
-            Key::new("half_life", Form::Money, "30", "With ewma: after so many windows one counts half."),
+            Key::new("floor", Form::Money, "\"100만\"", "With robust: the same."),
+            Key::new(
+                "half_life",
+                Form::Count,
+                "30",
+                "With ewma: after so many windows one counts half; without it a quarter of the buckets.",
+            ),
         ];
         keys.insert(0, side());
         keys
@@ -399,13 +442,13 @@ fn instants() -> Vec<Table> {
                 Key::new(
                     "step",
                     Form::Either(vec![Form::Money, Form::Percent]),
-                    "1_000_000",
+                    "1000000",
                     "Or one after each such step.",
                 ),
                 Key::new(
                     "anchor",
                     Form::Money,
-                    "500_000",
+                    "500000",
                     "Where the steps begin; without it at 0, or at the previous close for a percentage.",
                 ),
                 Key::new("touch", Form::Bool, "false", "Whether reaching a level is passing it.").or("true"),

@@ -699,3 +699,48 @@ fn every_exact_move_fires() {
     }
     assert!(moves > 2000 && missed * 4 > moves, "binary fractions would miss {missed} of {moves}");
 }
+
+/// [numbers-survive] [bounded]
+#[test]
+fn numbers_at_the_ends_of_their_ranges_are_survived() {
+    let prices =
+        ["9223372036854775807", "0.000000000000000001", "92233720368.54775807", "1", "9.223372036854775807"];
+    let times =
+        [0, 1, -1, 1_700_000_000_000, i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1, 999, -86_400_000];
+    for seed in 700..740u64 {
+        let mut random = Random::new(seed);
+        let mut pick = |count: usize| random.below(count as u64) as usize;
+        // Times far apart, and times that only grow.
+        let (mut engine, mut clock) = (plugin(ALL), 0i64);
+        for number in 0..200 {
+            clock = clock.saturating_add(1 << (3 * pick(21)));
+            let at_ms = if seed % 2 == 0 { times[pick(times.len())] } else { clock };
+            let step = match pick(9) {
+                0 => Step::Tick { at_ms },
+                1 => Step::Gap { from_ms: at_ms, to_ms: times[pick(times.len())], filled: false },
+                _ => Step::Trade {
+                    market: pick(3) as u32,
+                    at_ms,
+                    price: prices[pick(prices.len())].to_owned(),
+                    volume: prices[pick(prices.len())].to_owned(),
+                    side: if pick(2) == 0 { Side::Buy } else { Side::Sell },
+                    close: Some(prices[pick(prices.len())].to_owned()),
+                    quotes: Some((
+                        prices[pick(prices.len())].to_owned(),
+                        prices[pick(prices.len())].to_owned(),
+                    )),
+                },
+            };
+            feed(&mut engine, number, &step);
+            if number % 50 == 49 {
+                let mut next = plugin(ALL);
+                assert_eq!(
+                    next.restore(AlertPlugin::MANIFEST.state_version, &engine.snapshot()),
+                    Ok(()),
+                    "seed {seed}"
+                );
+                engine = next;
+            }
+        }
+    }
+}

@@ -60,4 +60,9 @@ fn main() {
     measure("side, price, volume", r#"{"side":"buy","price":{"min":1},"volume":{"min":"0.001"}}"#, &trades);
     measure("sample by ratio", r#"{"sample":{"ratio":0.5}}"#, &trades);
     measure("sample and throttle", r#"{"sample":{"every":2},"throttle":{"count":5,"per":"1s"}}"#, &trades);
+    measure("schedule", r#"{"schedule":{"from":"09:00","to":"08:00","tz":"Asia/Seoul"}}"#, &trades);
+    measure("outlier of 20", r#"{"outlier":{}}"#, &trades);
+    measure("reorder", r#"{"reorder":"250ms"}"#, &trades);
+    measure("sweep", r#"{"sweep":{"gap":"20ms"}}"#, &trades);
+    measure("conflate", r#"{"conflate":{"every":"1s"}}"#, &trades);
 }

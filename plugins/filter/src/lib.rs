@@ -24,6 +24,8 @@ pub mod config;
 mod count;
 mod engine;
 mod range;
+#[cfg(test)]
+mod reference;
 mod sample;
 mod stage;
 mod state;

@@ -26,7 +26,12 @@ fn which() -> Vec<Key> {
     let hours = Table::new(
         "Hours of some days.",
         [
-            Key::new("days", Form::Words(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"]).list(), "[\"mon\"]", "On which days; without it every day."),
+            Key::new(
+                "days",
+                Form::Words(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"]).list(),
+                "[\"mon\"]",
+                "On which days; without it every day.",
+            ),
             Key::new("from", Form::Text, "\"09:00\"", "From this time on."),
             Key::new("to", Form::Text, "\"18:00\"", "Until then; before from: on the next day."),
             Key::new("tz", Form::Text, "\"Asia/Seoul\"", "In which time zone.").or("\"UTC\""),
@@ -38,9 +43,25 @@ fn which() -> Vec<Key> {
         Key::new("side", Form::Words(&["buy", "sell"]), "\"buy\"", "Of this taker."),
         Key::new("price", range("1000"), "{\"min\": 1000}", "At these prices."),
         Key::new("volume", range("0.1"), "{\"min\": 0.1}", "Of these volumes."),
-        Key::new("notional", range("\"1000만\""), "{\"min\": \"1000만\"}", "Of this much money, price times volume."),
-        Key::new("stream_type", Form::Words(&["realtime", "both"]), "\"realtime\"", "Whether the venue's snapshots are refused.").or("\"both\""),
-        Key::new("schedule", Form::Table(hours), "{\"from\": \"09:00\", \"to\": \"18:00\"}", "At these hours of the trades' own time."),
+        Key::new(
+            "notional",
+            range("\"1000만\""),
+            "{\"min\": \"1000만\"}",
+            "Of this much money, price times volume.",
+        ),
+        Key::new(
+            "stream_type",
+            Form::Words(&["realtime", "both"]),
+            "\"realtime\"",
+            "Whether the venue's snapshots are refused.",
+        )
+        .or("\"both\""),
+        Key::new(
+            "schedule",
+            Form::Table(hours),
+            "{\"from\": \"09:00\", \"to\": \"18:00\"}",
+            "At these hours of the trades' own time.",
+        ),
     ]
 }
 
@@ -51,8 +72,20 @@ fn remembering() -> Vec<Key> {
         [
             Key::new("k", Form::Count, "50", "Compared with so many trades before, 3 to 500.").or("20"),
             Key::new("n", Form::Money, "5", "So many times 1.4826 median distances are too far.").or("3"),
-            Key::new("min_dev", Form::Either(vec![Form::Money, Form::Percent]), "\"0.5%\"", "What is too far where that distance is nought.").or("\"1%\""),
-            Key::new("action", Form::Words(&["drop", "tag"]), "\"tag\"", "Whether it is dropped, or passes and a record says so.").or("\"drop\""),
+            Key::new(
+                "min_dev",
+                Form::Either(vec![Form::Money, Form::Percent]),
+                "\"0.5%\"",
+                "What is too far where that distance is nought.",
+            )
+            .or("\"1%\""),
+            Key::new(
+                "action",
+                Form::Words(&["drop", "tag"]),
+                "\"tag\"",
+                "Whether it is dropped, or passes and a record says so.",
+            )
+            .or("\"drop\""),
         ],
     );
     let sample = Table::new(
@@ -68,7 +101,13 @@ fn remembering() -> Vec<Key> {
         [
             Key::new("count", Form::Count, "1", "So many.").required(),
             Key::new("per", Form::Duration, "\"1s\"", "In so long.").required(),
-            Key::new("mode", Form::Words(&["leading", "trailing", "both"]), "\"trailing\"", "The first ones at once, the last ones at the end, or both.").or("\"leading\""),
+            Key::new(
+                "mode",
+                Form::Words(&["leading", "trailing", "both"]),
+                "\"trailing\"",
+                "The first ones at once, the last ones at the end, or both.",
+            )
+            .or("\"leading\""),
             Key::new("tell", Form::Bool, "true", "Whether a record says how many were dropped.").or("false"),
         ],
     );
@@ -81,15 +120,42 @@ fn remembering() -> Vec<Key> {
         [Key::new("every", Form::Duration, "\"1s\"", "How long a stretch is.").required()],
     );
     vec![
-        Key::new("reorder", Form::Duration, "\"250ms\"", "How long trades are held to be put into the order of their time; a minute at most."),
+        Key::new(
+            "reorder",
+            Form::Duration,
+            "\"250ms\"",
+            "How long trades are held to be put into the order of their time; a minute at most.",
+        ),
         Key::new("outlier", Form::Table(outlier), "{\"k\": 20}", "Not these prices."),
-        Key::new("distinct", Form::Bool, "true", "Whether a trade at the price of the one before is dropped.").or("false"),
+        Key::new(
+            "distinct",
+            Form::Bool,
+            "true",
+            "Whether a trade at the price of the one before is dropped.",
+        )
+        .or("false"),
         Key::new("sample", Form::Table(sample), "{\"every\": 10}", "A part of them."),
         Key::new("throttle", Form::Table(throttle), "{\"count\": 1, \"per\": \"1s\"}", "So many at a time."),
-        Key::new("sweep", Form::Table(sweep), "{\"gap\": \"5ms\"}", "What one taker took at once as one trade."),
-        Key::new("conflate", Form::Table(conflate), "{\"every\": \"1s\"}", "One trade of each market for each stretch of time."),
-        Key::new("idle_lag", Form::Duration, "\"5s\"", "How far the clock of a quiet market stays behind.").or("\"2s\""),
-        Key::new("report", Form::Duration, "\"1m\"", "How often a record says what passed and what was dropped; without it never."),
+        Key::new(
+            "sweep",
+            Form::Table(sweep),
+            "{\"gap\": \"5ms\"}",
+            "What one taker took at once as one trade.",
+        ),
+        Key::new(
+            "conflate",
+            Form::Table(conflate),
+            "{\"every\": \"1s\"}",
+            "One trade of each market for each stretch of time.",
+        ),
+        Key::new("idle_lag", Form::Duration, "\"5s\"", "How far the clock of a quiet market stays behind.")
+            .or("\"2s\""),
+        Key::new(
+            "report",
+            Form::Duration,
+            "\"1m\"",
+            "How often a record says what passed and what was dropped; without it never.",
+        ),
     ]
 }
 

@@ -185,6 +185,12 @@ impl Out {
         self.emissions.push(Emission { at: self.at, payload: Payload::Trade(trade) });
     }
 
+    /// How much was said so far, for a plugin that keeps within the limits of a call.
+    #[must_use]
+    pub fn said(&self) -> usize {
+        self.emissions.len()
+    }
+
     /// The trade being handled does not flow on. Every other does.
     #[inline]
     pub fn drop_trade(&mut self) {

@@ -166,8 +166,11 @@ fn property(key: &Key) -> Value {
     said
 }
 
+/// A name, and the schema that it stands for.
+type NamedForm = (&'static str, fn() -> Value);
+
 /// The forms that have a name in the schema.
-const FORMS: [(&str, fn() -> Value); 5] = [
+const FORMS: [NamedForm; 5] = [
     ("money", || {
         number("a number, or a text like \"1.5억\"", "^[+-]?[0-9_.]+ *(만|억|조)?( *[0-9_.]+ *(만|억)?)*$")
     }),

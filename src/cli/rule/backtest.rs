@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let recording = &arguments.recording;
     let mut rehearsal = super::rehearse(&rules, &recording.from)?;
-    let trial = report::drive(&mut rehearsal, recording.since, recording.until, |_| {});
+    let trial = report::trial(&mut rehearsal, recording.since, recording.until);
     let trial = trial.map_err(|error| fail(Exit::Unavailable, error))?;
     let faults = rehearsal.summary().faults();
     if faults > 0 {

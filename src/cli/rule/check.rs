@@ -141,7 +141,7 @@ fn trial(rules: &Rules, path: &std::path::Path) -> Result<Recorded, Exit> {
     let source = Source::open(path).map_err(|error| fail(Exit::Unavailable, error))?;
     let rehearsal = Rehearsal::of_recording(&rules.plan.groups, source);
     let mut rehearsal = rehearsal.map_err(|errors| super::refused(&rules.config, &errors))?;
-    let trial = report::drive(&mut rehearsal, None, None, |_| {});
+    let trial = report::trial(&mut rehearsal, None, None);
     let trial = trial.map_err(|error| fail(Exit::Unavailable, error))?;
     Ok(Recorded { trial, markets: rehearsal.markets() })
 }

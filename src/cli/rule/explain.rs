@@ -1,13 +1,23 @@
 //! `tradehook rule explain`: what a rule sees in a market, and why it is silent.
+//!
+//! A running process is asked over its control socket; with a recording the same question is put to
+//! the same plugins and the same policy at its end.
 
-use super::{Exit, Outcome, Recording, Rules, fail, report, why};
-use crate::rehearse::{Happened, State, plain, show_ms};
+use super::{Exit, Outcome, Rules, fail, report, why};
+use crate::{
+    cli::ask::Process,
+    control::Request,
+    rehearse::{Happened, State, plain, show_ms},
+};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
-The recording is read to its end (or to --until), and the rule is asked there.
+Without a recording the running process is asked. A recording is read to its end, or to --until, and
+the rule is asked there.
 
 Examples:
+  tradehook rule explain --rule pump --market KRW-BTC
   tradehook rule explain --rule pump --market KRW-BTC --from state/tape
   tradehook rule explain --rule whale --market KRW-ETH --from trades.jsonl --until 2026-11-22T12:00:00+09:00";
 
@@ -18,27 +28,55 @@ const LISTED: usize = 10;
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
-    file: crate::cli::ConfigFile,
-    #[command(flatten)]
-    recording: Recording,
+    process: Process,
+    /// A recording instead of the running process: JSON lines of trades, plain or zstd, or a tape
+    #[arg(long, value_name = "RECORDING", conflicts_with = "socket")]
+    from: Option<PathBuf>,
+    /// Read no further than this instant
+    #[arg(long, value_name = "INSTANT", value_parser = super::instant, requires = "from")]
+    until: Option<i64>,
     /// The rule
     #[arg(long, value_name = "ID")]
     rule: String,
     /// The market, or whatever else the rule has alerts about
     #[arg(long, value_name = "MARKET")]
     market: String,
+    /// Print JSON, one line for each plugin that raises alerts of the rule
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let rules = Rules::load(&arguments.file.config)?;
+    match &arguments.from {
+        None => live(arguments),
+        Some(recording) => recorded(arguments, recording),
+    }
+}
+
+fn live(arguments: &Arguments) -> Outcome {
+    let (rule, market) = (arguments.rule.clone(), arguments.market.clone());
+    let answers = arguments.process.ask(&Request::Explain { rule, market })?;
+    if arguments.json {
+        answers.iter().for_each(|answer| say!("{answer}"));
+        return Ok(());
+    }
+    for answer in &answers {
+        if let Some(now_ms) = answer.pointer("/policy/now_ms").and_then(Value::as_i64) {
+            say!("{} in {} at {} KST", arguments.rule, arguments.market, report::kst(now_ms));
+        }
+        tell_answer(answer);
+    }
+    Ok(())
+}
+
+fn recorded(arguments: &Arguments, recording: &std::path::Path) -> Outcome {
+    let rules = Rules::load(&arguments.process.file.config)?;
     rules.has(&arguments.rule).map_err(|why| fail(Exit::Usage, why))?;
-    let recording = &arguments.recording;
-    let mut rehearsal = super::rehearse(&rules, &recording.from)?;
+    let mut rehearsal = super::rehearse(&rules, recording)?;
     let mut seen: Vec<Happened> = Vec::new();
     let mut count = 0;
-    let concerns = |h: &Happened| h.rule == arguments.rule && h.key == arguments.market;
-    let trial = report::drive(&mut rehearsal, recording.since, recording.until, |happened| {
-        if concerns(happened) {
+    let trial = report::drive(&mut rehearsal, None, arguments.until, |happened| {
+        if happened.rule == arguments.rule && happened.key == arguments.market {
             count += 1;
             seen.push(happened.clone());
             if seen.len() > LISTED {
@@ -47,33 +85,49 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
     });
     let trial = trial.map_err(|error| fail(Exit::Unavailable, error))?;
+    let query = json!({ "rule": arguments.rule, "market": arguments.market }).to_string();
+    let mut answers = Vec::new();
+    for explanation in rehearsal.explain(&arguments.rule, &arguments.market) {
+        let says = match rehearsal.inspect(&explanation.plugin, &query) {
+            Ok(answer) => json!([serde_json::from_str::<Value>(&answer).unwrap_or(Value::String(answer))]),
+            Err(why) => json!({ "unsaid": why.to_string() }),
+        };
+        answers.push(json!({ "policy": explanation, "plugin": explanation.plugin, "says": says }));
+    }
+    if arguments.json {
+        answers.iter().for_each(|answer| say!("{answer}"));
+        return Ok(());
+    }
     say!("{} in {}: {}", arguments.rule, arguments.market, trial.head());
     condition(&rules, &arguments.rule);
     if !rehearsal.markets().contains(&arguments.market) {
         say!("the recording has no {}", arguments.market);
     }
-    let query = json!({ "rule": arguments.rule, "market": arguments.market }).to_string();
-    match rehearsal.inspect("alert", &query) {
-        Ok(answer) => {
-            let mut answer = serde_json::from_str::<Value>(&answer).unwrap_or(Value::String(answer));
-            let reason = answer.as_object_mut().and_then(|members| members.remove("reason"));
-            if let Some(reason) = reason.as_ref().and_then(Value::as_str) {
-                say!("{}", plain(reason));
-            }
-            explanation(&answer, 1).iter().for_each(|line| say!("{line}"));
-        }
-        Err(why) => say!("  its values are not known: {}", plain(&why.to_string())),
-    }
-    for explanation in rehearsal.explain(&arguments.rule, &arguments.market) {
-        let explanation = serde_json::to_value(explanation).unwrap_or_default();
-        why::lines(&explanation).iter().for_each(|line| say!("{line}"));
-    }
+    answers.iter().for_each(tell_answer);
     standing(seen.last(), trial.to_ms);
     if count > seen.len() {
         say!("the last {} of {count} transitions:", seen.len());
     }
     seen.iter().for_each(transition);
     Ok(())
+}
+
+/// What a plugin and the policy say of the rule, the reason for its silence first.
+fn tell_answer(answer: &Value) {
+    let says = answer.get("says").unwrap_or(&Value::Null);
+    for says in says.as_array().into_iter().flatten() {
+        let mut says = says.clone();
+        let reason = says.as_object_mut().and_then(|members| members.remove("reason"));
+        if let Some(reason) = reason.as_ref().and_then(Value::as_str) {
+            say!("{}", plain(reason));
+        }
+        explanation(&says, 1).iter().for_each(|line| say!("{line}"));
+    }
+    if let Some(unsaid) = says.get("unsaid").and_then(Value::as_str) {
+        say!("  its values are not known: {}", plain(unsaid));
+    }
+    let policy = answer.get("policy").unwrap_or(&Value::Null);
+    why::lines(policy).iter().for_each(|line| say!("{line}"));
 }
 
 fn condition(rules: &Rules, id: &str) {

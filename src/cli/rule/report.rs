@@ -41,13 +41,21 @@ pub(super) fn drive(
     }
     progress.finish();
     let end_ms = rehearsal.clock_ms();
-    if end_ms < until_ms {
-        rehearsal.flush().iter().for_each(|happened| reckoning.take(happened));
-    }
     reckoning.finish();
     let from_ms = first_ms.unwrap_or_default().max(since_ms);
     let to_ms = end_ms.min(until_ms).max(from_ms);
     Ok(Trial { reckoning, from_ms, to_ms, trades: rehearsal.summary().trades })
+}
+
+/// The same with nothing to look at on the way; at the end leaves what waits for company.
+pub(super) fn trial(
+    rehearsal: &mut Rehearsal,
+    since: Option<i64>,
+    until: Option<i64>,
+) -> Result<Trial, ReplayError> {
+    let mut trial = drive(rehearsal, since, until, |_| {})?;
+    rehearsal.flush().iter().for_each(|happened| trial.reckoning.take(happened));
+    Ok(trial)
 }
 
 impl Trial {

@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let source = Source::open(&recording.from).map_err(|error| fail(Exit::Unavailable, error))?;
     let rehearsal = Rehearsal::of_recording(&rules.plan.groups, source);
     let mut rehearsal = rehearsal.map_err(|errors| super::refused(&rules.config, &errors))?;
-    let trial = report::drive(&mut rehearsal, recording.since, recording.until, |_| {});
+    let trial = report::trial(&mut rehearsal, recording.since, recording.until);
     let trial = trial.map_err(|error| fail(Exit::Unavailable, error))?;
     let tally = |name: &String| {
         trial.reckoning.rules.get(&(String::new(), name.clone())).cloned().unwrap_or_default()

@@ -164,7 +164,14 @@ pub(super) fn ntfy(s: &mut Section<'_>) -> Option<ChannelKind> {
 
 /// The topic: written, or by reference where the server is a public one.
 fn topic(s: &mut Section<'_>) -> Option<Secret> {
+    // Both are asked for, so that neither is an unknown key.
+    let referred = s.get("topic_env").is_some() | s.get("topic_file").is_some();
     let (item, topic) = match s.get("topic") {
+        Some(item) if referred => {
+            item.walk.hide(item.span.clone());
+            item.fault("topic excludes topic_env and topic_file", "keep one of them".to_owned());
+            return None;
+        }
         Some(item) => {
             let topic = Secret::new(item.string("a topic", "\"my-alerts\"")?.to_owned());
             (item, topic)

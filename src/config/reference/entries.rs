@@ -50,7 +50,8 @@ pub fn entries(foreign: &Foreign) -> Vec<Entry> {
     entries
 }
 
-/// The entries that `wanted` asks for: a table with what is below it, or one key.
+/// The entries that `wanted` asks for: a table with what is below it, a table or a kind by its last
+/// word, or one key.
 ///
 /// # Errors
 /// What was probably meant.
@@ -63,6 +64,11 @@ pub fn find(entries: Vec<Entry>, wanted: &str) -> Result<Vec<Entry>, Option<Stri
     let found: Vec<Entry> = entries.iter().filter(|e| below(&e.path)).cloned().collect();
     if !found.is_empty() {
         return Ok(found);
+    }
+    let last = |path: &str| plain(path).rsplit('.').next() == Some(&wanted);
+    let named: Vec<Entry> = entries.iter().filter(|e| last(&e.path)).cloned().collect();
+    if !named.is_empty() {
+        return Ok(named);
     }
     let mut known: Vec<String> = entries.iter().map(|e| plain(&e.path)).collect();
     let mut keys = Vec::new();

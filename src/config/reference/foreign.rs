@@ -29,6 +29,9 @@ pub(super) fn entries(path: &str, foreign: &Foreign) -> Vec<Entry> {
             .flat_map(|(name, said)| {
                 let header = format!("[plugins.{name}.config]");
                 let mut all = variants(&format!("plugins.*.config.{name}"), &header, said, said);
+                if name != "alert" {
+                    all.extend(tables(&format!("plugins.*.config.{name}"), said, said));
+                }
                 if name == "alert" {
                     all.iter_mut().for_each(|e| e.keys.retain(|k| !HOSTS_OWN.contains(&k.key.as_str())));
                 }
@@ -39,7 +42,25 @@ pub(super) fn entries(path: &str, foreign: &Foreign) -> Vec<Entry> {
     }
 }
 
-/// One entry of a schema, or one for each of its variants; then those of the tables in it.
+/// The entries of tables within a table, one step deep and deeper.
+fn tables(path: &str, said: &Value, whole: &Value) -> Vec<Entry> {
+    let properties = said.get("properties").and_then(Value::as_object);
+    let mut entries = Vec::new();
+    for (key, value) in properties.into_iter().flatten() {
+        let value = resolved(value, whole);
+        let (inner, header) = match value.get("items") {
+            Some(items) => (resolved(items, whole), format!("{key} = [{{ … }}]")),
+            None => (value, format!("{key} = {{ … }}")),
+        };
+        let path = format!("{path}.{key}");
+        let Some(entry) = object(&path, &header, inner, whole) else { continue };
+        entries.push(entry);
+        entries.extend(tables(&path, inner, whole));
+    }
+    entries
+}
+
+/// One entry of a schema, or one for each of its variants.
 fn variants(path: &str, header: &str, said: &Value, whole: &Value) -> Vec<Entry> {
     let said = resolved(said, whole);
     let list = ["anyOf", "oneOf"].iter().find_map(|key| said.get(*key)?.as_array());

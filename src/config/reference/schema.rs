@@ -141,7 +141,7 @@ fn plugin(keys: &[&Key], about: &str, foreign: &Foreign, forms: &mut Map<String,
     own["required"] = json!(["path"]);
     let mut variants = vec![own];
     for name in BUNDLED {
-        let mut one = bundled(name, keys, about, foreign, forms);
+        let mut one = bundled([name, "*"], keys, about, foreign, forms);
         one["required"] = json!(["bundled"]);
         variants.push(one);
     }
@@ -150,8 +150,10 @@ fn plugin(keys: &[&Key], about: &str, foreign: &Foreign, forms: &mut Map<String,
 
 pub(super) const BUNDLED: [&str; 3] = ["filter", "aggregate", "alert"];
 
+/// The bundled plugin `name` under the name `place`; only the one called alert gets the rules of the
+/// file, and settings from the host.
 fn bundled(
-    name: &str,
+    [name, place]: [&str; 2],
     keys: &[&Key],
     about: &str,
     foreign: &Foreign,
@@ -160,7 +162,7 @@ fn bundled(
     let keys: Vec<&Key> = keys.iter().copied().filter(|k| k.name != "path").collect();
     let mut one = object(&keys, Some(("bundled", name)), about, foreign, forms);
     if let Some((_, said)) = foreign.iter().find(|(plugin, said)| plugin == name && said.is_object()) {
-        one["properties"]["config"] = match name {
+        one["properties"]["config"] = match place {
             "alert" => settings_of_alert(said),
             _ => json!({ "$ref": format!("#/$defs/{name}") }),
         };
@@ -178,7 +180,7 @@ fn bundled_by_name(foreign: &Foreign, forms: &mut Map<String, Value>) -> Value {
     let named = BUNDLED.map(|name| {
         let mut own = object(&all, None, about, foreign, forms);
         own["required"] = json!(["path"]);
-        (name.to_owned(), json!({ "anyOf": [bundled(name, &all, about, foreign, forms), own] }))
+        (name.to_owned(), json!({ "anyOf": [bundled([name, name], &all, about, foreign, forms), own] }))
     });
     named.into_iter().collect::<Map<_, _>>().into()
 }

@@ -249,6 +249,7 @@ fn a_table_a_table_with_what_is_below_it_and_a_key_can_be_asked_for() {
     check("[[route]]", &["route[]", "route[].match"]);
     check("plugins.limits", &["plugins.*.limits"]);
     check("channels.file", &["channels.*.file"]);
+    check("telegram", &["channels.*.telegram"]);
     check("ping_interval", &["feed ping_interval"]);
     assert_eq!(find(entries(&[]), "feed.backfil"), Err(Some("feed.backfill".into())));
     assert_eq!(find(entries(&[]), "zzzzzzzzzzzz"), Err(None));

@@ -53,10 +53,12 @@ pub(super) struct Form {
     pub(super) shown: &'static str,
     /// A regular expression that every such text fits; it may fit others.
     pub(super) pattern: &'static str,
+    /// Whether a whole number does as well.
+    pub(super) or_integer: bool,
 }
 
 const fn form(name: &'static str, shown: &'static str, pattern: &'static str) -> Form {
-    Form { name, shown, pattern }
+    Form { name, shown, pattern, or_integer: false }
 }
 
 pub(super) const PATH: Type = Type::Form(&form("path", "a path", "."));
@@ -92,13 +94,15 @@ pub(super) const RATES: Type = Type::OneOrMany(&Type::Form(&form(
 )));
 pub(super) const TTL: Type =
     Type::Form(&form("ttl", "a duration, 1m to 30d, or never", "^(never|([0-9]+(ms|d|h|m|s))+)$"));
-pub(super) const CHAT: Type =
-    Type::Form(&form("chat", "the number of a chat, or @name", "^(-?[0-9]+|@[A-Za-z0-9_]+)$"));
+pub(super) const CHAT: Type = Type::Form(&Form {
+    or_integer: true,
+    ..form("chat", "the number of a chat, or @name", "^(-?[0-9]+|@[A-Za-z0-9_]+)$")
+});
 pub(super) const TOPIC: Type = Type::Form(&form("topic", "a topic", "^[A-Za-z0-9_-]{1,64}$"));
 pub(super) const MAILBOX: Type =
     Type::Form(&form("mailbox", "the address of a mailbox, perhaps with a name", "^.*[^ <]+@[^ >]+>?$"));
 pub(super) const VARIABLES: Type = Type::OneOrMany(&VARIABLE);
-const TIME: &Form = &form("time", "a time of day", "^([01][0-9]|2[0-3]):[0-5][0-9]$");
+const TIME: &Form = &form("time", "a time of day", "^[0-9]{2}:[0-9]{2}(:00)?$");
 pub(super) const ZONE: Type = Type::Form(&form("zone", "a time zone like \"Asia/Seoul\"", "^[A-Za-z]"));
 pub(super) const INSTANT: Type = Type::Form(&form(
     "instant",
@@ -199,7 +203,8 @@ impl Type {
 const NO_LIMIT: u64 = 1 << 53;
 
 fn refer(form: &Form, forms: &mut serde_json::Map<String, Value>) -> Value {
-    let mut said = json!({ "type": "string", "description": form.shown });
+    let types = if form.or_integer { json!(["string", "integer"]) } else { json!("string") };
+    let mut said = json!({ "type": types, "description": form.shown });
     if !matches!(form.pattern, "" | ".") {
         said["pattern"] = form.pattern.into();
     } else if form.pattern == "." {

@@ -42,9 +42,9 @@ struct Item {
     text: String,
 }
 
-/// The lane of a channel's digests.
+/// The lane of a channel's digests of this kind; the policy has others, of its own.
 pub(super) fn lane(channel: &str) -> String {
-    format!("{channel}/digest")
+    format!("{channel}/too-old")
 }
 
 /// The digest of `members`, in the order of the queue; earlier digests may be among them, but not
@@ -53,10 +53,14 @@ pub(super) fn of(channel: &str, members: &[Delivery], now_ms: i64) -> Option<Del
     let own_lane = lane(channel);
     let messages = || members.iter().filter(|member| member.lane != own_lane);
     let earlier = members.iter().filter(|member| member.lane == own_lane);
-    let earlier: Vec<Body> = earlier.filter_map(|member| serde_json::from_str(&member.body).ok()).collect();
+    let (read, unread): (Vec<_>, Vec<_>) =
+        earlier.map(|member| serde_json::from_str::<Body>(&member.body)).partition(Result::is_ok);
+    let earlier: Vec<Body> = read.into_iter().flatten().collect();
     // Every message is told of in one digest only, so that its id makes this one's.
     let id = format!("digest-{}", messages().next_back()?.notification_id);
-    let count = messages().count() as u64 + earlier.iter().map(|body| body.count).sum::<u64>();
+    // One of another program's form told of one message at least.
+    let count =
+        messages().count() as u64 + unread.len() as u64 + earlier.iter().map(|body| body.count).sum::<u64>();
     let times = messages().map(|m| m.at_ms).chain(earlier.iter().map(|body| body.oldest_at_ms));
     let oldest_at_ms = times.min().unwrap_or(now_ms);
     let mut items: Vec<Item> = earlier.into_iter().flat_map(|body| body.items).collect();

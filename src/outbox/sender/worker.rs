@@ -352,6 +352,7 @@ impl Worker {
             }
             Some(Outcome::Permanent { reason }) => {
                 // It talks to us, and does not want this message.
+                self.failing_since_ms = None;
                 self.mended();
                 self.note(&reason);
                 self.again(attempt, self.retry.max_refusals, None, reason, now_ms)

@@ -175,6 +175,24 @@ async fn a_digest_that_is_late_too_is_taken_into_the_next_and_counts_on() {
     assert_eq!(letters.len(), 4, "no digest is a dead letter: {letters:?}");
 }
 
+/// The policy has digests of its own, which are messages like any other.
+#[tokio::test(start_paused = true)]
+async fn a_digest_of_the_policy_that_is_too_old_is_told_of_and_kept() {
+    let store = Arc::new(MemoryStore::default());
+    commit(&*store, &[Delivery { rule: "digest".to_owned(), ..info("digest", "of-policy") }]);
+    let terms = Terms { ttl: ttl(false), ..Terms::default() };
+    let bench = Bench::new(store.clone()).on(
+        "chat",
+        chat(),
+        terms,
+        vec![retry(Some(3600)), retry(Some(3600))],
+        false,
+    );
+    let (log, _) = bench.run(Duration::from_secs(3 * 3600)).await;
+    assert_eq!(log.last().unwrap().1, "digest-of-policy");
+    assert_eq!(dead(&*store).len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_end_of_an_episode_reaches_a_pager_however_late() {
     let store = Arc::new(MemoryStore::default());

@@ -181,6 +181,30 @@ fn a_forged_trade_is_a_bad_answer_and_reaches_nobody() {
     assert_eq!((forger.poisoned, counts(&pipeline, "reader").trades), (1, 39));
 }
 
+/// [bounded] [fails-alone]
+#[test]
+fn plugins_that_read_one_another_cannot_multiply_without_end() {
+    let swarm = r#"{"do":"swarm"}"#;
+    let mut specs = vec![
+        spec("first", swarm),
+        reading(0, "second", swarm),
+        reading(1, "reader", r#"{"do":"count"}"#),
+        spec("good", r#"{"do":"count"}"#),
+    ];
+    for spec in &mut specs {
+        spec.limits.deadline = Duration::from_secs(60);
+    }
+    let mut pipeline = start(specs, None);
+    feed(&mut pipeline, 0..100, 100);
+    let forwarded = |name| counts(&pipeline, name).forwarded;
+    let most = crate::pipeline::emit::MAX_ONWARD as u64;
+    assert_eq!((forwarded("first"), forwarded("second")), (most + 100, 2 * most + 100));
+    for name in ["first", "second"] {
+        assert!(counts(&pipeline, name).faults.contains_key("oversized"), "{name}: it is said");
+    }
+    assert_eq!(counts(&pipeline, "good").trades, 100);
+}
+
 #[test]
 fn facts_reach_whoever_exports_their_interface() {
     let mut pipeline = start(specs(), None);

@@ -6,6 +6,7 @@ use crate::{
     config::{self, ChannelKind, ChannelTerms, Config, LineFormat},
     delivery::{Delivery, Outcome, Sink, system_clock},
     outbox::{Channel, ChannelCounters, Quiet, Rate, RetryPolicy, Sender, Store, Terms, Ttl},
+    policy::system_test,
     sink::{
         self, ExecSettings, ExecSink, FileSettings, FileSink, Format, HttpSettings, HttpSink, NtfySettings,
         Secret, SmtpSettings, SmtpSink, SmtpTls, StdoutSink, TelegramSettings, WebhookFormat,
@@ -73,8 +74,8 @@ pub(super) fn spawn(
 /// Why it did not arrive; without secrets.
 pub async fn test(channel: &config::Channel) -> Result<String, String> {
     let sink = made(channel, &Options::default());
-    let id: String = (0..4).map(|_| format!("{:016x}", fastrand::u64(..))).collect();
-    let tested = sink::test(&channel.name, &*sink, &id, (system_clock())()).await;
+    let message = system_test(&channel.name, (system_clock())(), fastrand::u64(..));
+    let tested = sink::test(&*sink, &message).await;
     if tested.delivered { Ok(tested.sentence) } else { Err(tested.sentence) }
 }
 

@@ -13,7 +13,7 @@
 //! how many trades came before it; `{"do": "trap-records"}` dies of the one at the offset
 //! `"sequential_id"`; `{"do": "fact-records"}` tells of each fact. `{"do": "hold"}` drops every trade
 //! and puts it on its way at the next one of any market, or at a tick; `{"do": "forge"}` puts a trade
-//! of no market on its way. A query is echoed with the count of trades; `"spin"` spins.
+//! of no market on its way, `{"do": "swarm"}` each trade a thousand times. A query is echoed with the count of trades; `"spin"` spins.
 
 use serde::Deserialize;
 use tradehook_sdk::{
@@ -70,6 +70,7 @@ impl Hostile {
                     block.fill(std::hint::black_box(7));
                 }
             }
+            "swarm" => (0..1_000).for_each(|_| out.trade(MadeTrade::of(trade))),
             "forge" => {
                 let mut forged = MadeTrade::of(trade);
                 forged.market_id = 77;

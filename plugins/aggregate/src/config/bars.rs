@@ -11,8 +11,8 @@ use tradehook_sdk::{
     config::{self, MarketFilter, Mistake, Object},
 };
 
-/// The most empty bars in a row; chosen, a day of 10 s bars.
-const MAX_FILL: u32 = 8640;
+/// The most empty bars in a row; chosen, half of what a call may say, as they may come at once.
+const MAX_FILL: u32 = 500;
 
 /// One sort of bar.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,22 +238,32 @@ fn read_threshold(
     } else {
         table.required("size", some_amount)
     };
-    let split = [("include", false), ("split", true)];
-    let split = table.optional("overshoot", |value| config::one_of(value, &split)).unwrap_or(false);
-    if split && kind != "volume" {
-        let help = "only volumes are split: parts of an amount of money need not be exact volumes";
-        table.fault("overshoot", Mistake::new(format!("bars of kind {kind:?} are not split")).help(help));
-    }
+    let sums = matches!(kind, "volume" | "notional");
+    let split = if sums { read_split(table, kind) } else { false };
     let max_age = table.optional("max_age", some_duration_up_to(DAY_MS));
     let why = format!("a bar of kind {kind:?} ends with a trade");
     let mut strangers = vec!["day_start", "zone", "late", "amend_for", "empty", "max_fill", "keep_partial"];
     if !signed {
         strangers.push("by");
     }
+    if !sums {
+        strangers.push("overshoot");
+    }
     refuse(table, &strangers, &why);
     let size = size?;
     let face = Face { id, kind, size: size.to_string() };
     Some(ThresholdSpec { face, emit, by, signed, size, split, max_age })
+}
+
+/// Whether what a trade has too much goes to the next bar.
+fn read_split(table: &mut Object<'_, '_>, kind: &str) -> bool {
+    let words = [("include", false), ("split", true)];
+    let split = table.optional("overshoot", |value| config::one_of(value, &words)).unwrap_or(false);
+    if split && kind != "volume" {
+        let help = "only volumes are split: parts of an amount of money need not be exact volumes";
+        table.fault("overshoot", Mistake::new(format!("bars of kind {kind:?} are not split")).help(help));
+    }
+    split
 }
 
 /// Keys that exist, but not for this kind.

@@ -349,3 +349,46 @@ fn after_a_snapshot_nothing_is_missing() {
     let found: Vec<String> = records(out).iter().map(line).collect();
     assert_eq!(found, ["[30] o1 h1 l1 c1 v1 n1 bv1 k1"]);
 }
+
+/// [bounded]
+#[test]
+fn a_tick_tells_no_more_than_a_call_may_say_and_the_next_ones_tell_the_rest() {
+    let config =
+        r#"{"bars":[{"size":"10s","keep_partial":true},{"size":"5s","keep_partial":true}],"idle_lag":"0s"}"#;
+    let codes: Vec<String> = (0..500).map(|n| format!("KRW-C{n}")).collect();
+    let mut plugin = plugin(config);
+    for (id, code) in codes.iter().enumerate() {
+        let trade = Trade {
+            offset: id as u64,
+            market: code,
+            market_id: id as u32,
+            side: Side::Buy,
+            price: 5.into(),
+            volume: 1.into(),
+            sequential_id: 1,
+            traded_at_ms: 1000,
+            received_at_ms: 1000,
+            flags: Flags::default(),
+            best_bid: None,
+            best_ask: None,
+            prev_close: None,
+        };
+        plugin.on_trade(&trade, &mut Out::new());
+    }
+    let mut told = Vec::new();
+    for second in 0..6 {
+        let mut out = Out::new();
+        plugin.on_tick(&Tick { offset: 0, at_ms: 20_000 + second * 1000 }, &mut out);
+        let found = records(out);
+        assert!(found.len() <= 202, "{}", found.len());
+        told.extend(found.iter().map(|r| (show(field(r, "market")), show(field(r, "size")))));
+        // Where it stands is part of what it remembers.
+        let saved = plugin.snapshot();
+        plugin = super::plugin(config);
+        plugin.restore(AggregatePlugin::MANIFEST.state_version, &saved).unwrap();
+    }
+    let count = told.len();
+    told.sort();
+    told.dedup();
+    assert_eq!((count, told.len()), (1000, 1000), "every bar of every market, once");
+}

@@ -38,7 +38,7 @@ impl Buckets {
         let kept = i64::from(self.keep) + 1;
         let new = match self.newest_ms {
             Some(newest) if start <= newest => return,
-            Some(newest) => (start - newest) / self.size_ms,
+            Some(newest) => start.saturating_sub(newest) / self.size_ms,
             None => kept,
         };
         self.newest_ms = Some(start);
@@ -58,7 +58,7 @@ impl Buckets {
     pub(crate) fn add(&mut self, at_ms: i64, amount: Option<i128>) {
         let start = self.start_of(at_ms);
         let Some(newest) = self.newest_ms else { return };
-        let back = usize::try_from((newest - start) / self.size_ms).unwrap_or(usize::MAX);
+        let back = usize::try_from(newest.saturating_sub(start) / self.size_ms).unwrap_or(usize::MAX);
         let place = self.sums.len().checked_sub(1).and_then(|last| last.checked_sub(back));
         let Some(sum) = place.and_then(|place| self.sums.get_mut(place)) else { return };
         self.edition += u64::from(back > 0);

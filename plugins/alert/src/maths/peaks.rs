@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Entries kept; beyond, the oldest is given up and the window is incomplete until it would have
-/// left. Chosen: as many as a day has seconds fit, and 3 MB at worst.
+/// left. Chosen: as many as a day has seconds fit, and 4 MB at worst.
 const MAX_ENTRIES: usize = 1 << 17;
 
 /// See the module.

@@ -56,6 +56,19 @@ fn the_settings_of_the_table_are_those_that_are_read() {
 }
 
 #[test]
+fn the_keys_of_a_rule_are_those_that_are_read() {
+    let rules = json!({ "rules": [{ "zzzzzzzzzzzz": 1 }] }).to_string();
+    let faults = crate::config::parse(&rules).err().unwrap_or_default();
+    let fault = faults.into_iter().find(|f| f.message.contains("zzzzzzzzzzzz"));
+    let help = fault.and_then(|f| f.help).unwrap_or_default();
+    let mut read: BTreeSet<&str> = help.strip_prefix("one of ").unwrap_or("").split(", ").collect();
+    // It is known to be refused in good words.
+    read.remove("repeat");
+    let rule = rule();
+    assert_eq!(rule.keys.iter().map(|key| key.name).collect::<BTreeSet<&str>>(), read);
+}
+
+#[test]
 fn the_table_has_the_kinds_and_keys_that_are_read_and_no_others() {
     let kinds = kinds();
     let words: BTreeSet<&str> = kinds.iter().map(word).collect();

@@ -54,25 +54,29 @@ impl Window {
         let own = (2 * at_scale((price.mantissa(), price.scale()))?).checked_sub(median)?.checked_abs()?;
         let mut distances: Vec<i128> = prices.iter().map(|price| (2 * price - median).abs()).collect();
         let spread = middle_twice(&mut distances)?;
-        let own = Wide::new(own.checked_mul(2)?, scale);
-        let limit = if spread > 0 {
-            spec.n.checked_mul(Wide::new(14_826, 4))?.checked_mul(Wide::new(spread, scale))?
-        } else {
-            let four = Wide::new(4, 0);
-            match spec.min_dev {
-                MinDev::Amount(amount) => amount.checked_mul(four)?,
-                // Of twice the median, twice; a percent is a hundredth.
-                MinDev::Percent(percent) => {
-                    percent.checked_mul(Wide::new(2, 2))?.checked_mul(Wide::new(median, scale))?
-                }
-            }
-        };
+        if !is_beyond(spec, own.checked_mul(2)?, spread, median, scale)? {
+            return None;
+        }
         // A half and a quarter, told exactly.
-        let found = Found {
+        Some(Found {
             median: Wide::new(median, scale).checked_mul(Wide::new(5, 1))?,
             distance: Wide::new(spread, scale).checked_mul(Wide::new(25, 2))?,
-        };
-        (own > limit).then_some(found)
+        })
+    }
+}
+
+/// Whether four times the distance exceeds the limit; all are integers at `scale`.
+fn is_beyond(spec: &Outlier, own: i128, spread: i128, median: i128, scale: u8) -> Option<bool> {
+    let power = |n: u8| 10i128.checked_pow(u32::from(n));
+    // own > factor * of, without a division.
+    let exceeds = |factor: Wide, of: i128| {
+        Some(own.checked_mul(power(factor.scale())?)? > factor.mantissa().checked_mul(of)?)
+    };
+    match spec.min_dev {
+        _ if spread > 0 => exceeds(spec.n.checked_mul(Wide::new(14_826, 4))?, spread),
+        MinDev::Amount(amount) => exceeds(amount, 4i128.checked_mul(power(scale)?)?),
+        // Of twice the median, twice; a percent is a hundredth.
+        MinDev::Percent(percent) => exceeds(percent.checked_mul(Wide::new(2, 2))?, median),
     }
 }
 
