@@ -111,7 +111,8 @@ impl Form for Telegram {
         let said = description(&body);
         let moved = body.pointer("/parameters/migrate_to_chat_id").and_then(Value::as_i64);
         match (reply.code(), moved) {
-            (200..=299, _) if body.pointer("/ok") != Some(&Value::Bool(true)) => reply.permanent(said),
+            // Not Telegram's own answer: something stands between that will go away.
+            (200..=299, _) if body.pointer("/ok") != Some(&Value::Bool(true)) => reply.retry(None, said),
             (400, Some(chat)) => reply.broken(&format!("{said}; write chat_id = \"{chat}\"")),
             (400, None) if said.contains("chat not found") => reply.broken(said),
             _ => match reply.usual(said) {

@@ -83,7 +83,7 @@ async fn every_answer_of_every_receiver_is_classed() {
     check("alertmanager", "400 B", r#""bad start time""#, "permanent", "bad start time").await;
     check("alertmanager", "400 B", r#"{"code":601,"message":"labels"}"#, "permanent", "labels").await;
     check("telegram", "200 OK", r#"{"ok":true,"result":{}}"#, "delivered", "").await;
-    check("telegram", "200 OK", r#"<html>a portal that wants a login</html>"#, "permanent", "200").await;
+    check("telegram", "200 OK", r#"<html>a portal that wants a login</html>"#, "retry None", "200").await;
     let said = |text: &str| format!(r#"{{"ok":false,"description":"{text}"}}"#);
     check("telegram", "401 U", &said("Unauthorized"), "broken", "Unauthorized").await;
     check("telegram", "403 F", &said("Forbidden: bot was blocked"), "broken", "blocked").await;
