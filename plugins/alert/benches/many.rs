@@ -5,8 +5,6 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails by panicking")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use tradehook_alert::AlertPlugin;
 use tradehook_sdk::{Decimal, Flags, Out, Plugin, Setup, Side, Tick, Trade};
@@ -15,27 +13,13 @@ const MARKETS: usize = 300;
 const RULES: usize = 10_000;
 const TRADES: usize = 1_000_000;
 
-/// Counts what is allocated.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-// A bench may count bytes; nothing that ships does.
-#[expect(unsafe_code, reason = "an allocator can only be written so")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        unsafe { System.dealloc(place, layout) }
-    }
+/// Bytes of this process that are in memory. What was allocated and freed again before may be among
+/// them, so a figure is an upper bound.
+fn held() -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says it");
+    line.split_whitespace().next().and_then(|kib| kib.parse::<usize>().ok()).expect("a number") * 1024
 }
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// Nanoseconds that this thread was on a core: other work on the machine does not count.
 fn on_core() -> f64 {
@@ -97,14 +81,11 @@ fn config(codes: &[String]) -> String {
 fn main() {
     let codes: Vec<String> = (0..MARKETS).map(|number| format!("KRW-M{number:03}")).collect();
     let config = config(&codes);
-    let before = HELD.load(Ordering::Relaxed);
+    let before = held();
     let start = Instant::now();
     let mut plugin = AlertPlugin::new(&Setup { name: "alert".into(), config }).expect("rules that are right");
     println!("{:8.0} ms to read {RULES} rules", start.elapsed().as_secs_f64() * 1000.0);
-    println!(
-        "{:8.1} MiB held before the first trade",
-        (HELD.load(Ordering::Relaxed) - before) as f64 / 1_048_576.0
-    );
+    println!("{:8.1} MiB held before the first trade", held().saturating_sub(before) as f64 / 1_048_576.0);
     let (mut seed, mut at_ms) = (88_172_645_463_325_252u64, 1_700_000_000_000i64);
     let mut prices = vec![100_000i64; MARKETS];
     let (mut alerts, mut busy, mut most) = (0, 0.0, 0.0f64);
@@ -148,11 +129,11 @@ fn main() {
         most = most.max(took);
         alerts += out.finish(1000).1.len();
         if batch == 10 {
-            let held = (HELD.load(Ordering::Relaxed) - before) as f64 / 1_048_576.0;
+            let held = held().saturating_sub(before) as f64 / 1_048_576.0;
             println!("{held:8.1} MiB held after {batch},000 trades");
         }
     }
-    let held = HELD.load(Ordering::Relaxed) - before;
+    let held = held().saturating_sub(before);
     println!(
         "{:8.0} ns/trade, {:.0} trades/s, {alerts} alerts",
         busy * 1e9 / TRADES as f64,

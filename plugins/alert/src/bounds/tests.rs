@@ -1,3 +1,5 @@
+//! Where readings stand to bounds, and the arithmetic by which that is decided.
+
 use super::*;
 
 fn limit(text: &str) -> Limit {
