@@ -366,6 +366,7 @@ mod tests {
         let plugin = status.plugin("alert");
         plugin.note_call(3, std::time::Duration::from_millis(1500));
         plugin.note_fault(FaultKind::Trap, 8, "unreachable");
+        plugin.verdicts.add("notified", 1);
         plugin.set_state(PluginState::Quarantined { until_ms: 9_000 });
         status.channel("ops").set_parked_until(1_000);
         status.note_bar(RecentBar::default());
