@@ -68,9 +68,10 @@ pub(super) struct Mouth {
     pub(super) echoes: bool,
     /// Those that they have to be told.
     heard: Vec<Heard>,
-    /// How many trades and records are on their way, and how many more there would have been.
+    /// How many trades and records are on their way; how many more there would have been, and the
+    /// offset of the last of these.
     onward: usize,
-    lost: u64,
+    lost: (u64, u64),
     pub(super) alerts: u64,
     pub(super) records: u64,
 }
@@ -84,7 +85,7 @@ impl Mouth {
             echoes: false,
             heard: Vec::new(),
             onward: 0,
-            lost: 0,
+            lost: (0, 0),
             alerts: 0,
             records: 0,
         }
@@ -105,7 +106,7 @@ impl Mouth {
             let (alert, record) = match payload {
                 Payload::Alert(alert) => (Some(alert), None),
                 Payload::Record(record) => (None, Some(record)),
-                Payload::Trade(_) if !self.may_go_on() => continue,
+                Payload::Trade(_) if !self.may_go_on(offset) => continue,
                 Payload::Trade(said) => {
                     // Answers are checked: it is one.
                     let trade = said.read(u32::try_from(markets).unwrap_or(u32::MAX), at_ms);
@@ -121,7 +122,7 @@ impl Mouth {
             }
             if let Some(body) = record {
                 self.records += 1;
-                if self.echoes && self.may_go_on() {
+                if self.echoes && self.may_go_on(offset) {
                     let (plugin, body) = (Arc::clone(&self.plugin), Arc::new(body.clone()));
                     let record = Incoming { offset, at_ms, plugin, body };
                     self.heard.push(Heard { record, cause: (trigger, flags) });
@@ -133,17 +134,21 @@ impl Mouth {
         made
     }
 
-    fn may_go_on(&mut self) -> bool {
+    fn may_go_on(&mut self, offset: u64) -> bool {
         let may = self.onward < MAX_ONWARD;
-        (self.onward, self.lost) = (self.onward + usize::from(may), self.lost + u64::from(!may));
+        if may {
+            self.onward += 1;
+        } else {
+            self.lost = (self.lost.0 + 1, offset);
+        }
         may
     }
 
-    /// The end of a step: the records that others are to be told, how much was too much for them, and
-    /// the last offset at which something was said.
-    pub(super) fn end_step(&mut self) -> (Vec<Heard>, u64, u64) {
+    /// The end of a step: the records that others are to be told; and how much was too much for them,
+    /// with the last offset at which it was.
+    pub(super) fn end_step(&mut self) -> (Vec<Heard>, (u64, u64)) {
         self.onward = 0;
-        (std::mem::take(&mut self.heard), std::mem::take(&mut self.lost), self.last.0)
+        (std::mem::take(&mut self.heard), std::mem::take(&mut self.lost))
     }
 
     fn number(&mut self, offset: u64) -> u32 {

@@ -263,7 +263,7 @@ impl Node {
         if self.spec.plugin.interfaces().trades {
             self.counts.forwarded += kept.len() as u64;
         }
-        let (records, lost, offset) = self.mouth.end_step();
+        let (records, (lost, offset)) = self.mouth.end_step();
         if lost > 0 {
             let fault = Fault::Oversized(format!(
                 "{lost} trades and records for other plugins, beyond {MAX_ONWARD} in one step"

@@ -70,8 +70,8 @@ impl Cost {
 /// How far back a condition looks; `buckets` of a baseline are sums, and cost nothing to speak of.
 fn span_of(when: &Value) -> i64 {
     let text = |key: &str| when.get(key).and_then(Value::as_str);
-    // A sum since a fixed moment and bars that are closed keep no trades.
-    if text("basis").is_some_and(|basis| basis.starts_with("bars:")) {
+    // Bars that are closed and alerts that are counted keep no trades.
+    if text("basis").is_some_and(|basis| basis.starts_with("bars:")) || text("kind") == Some("frequency") {
         return 0;
     }
     text("window").and_then(duration_ms).unwrap_or(0).min(7 * DAY_MS)

@@ -159,7 +159,7 @@ fn an_editor_accepts_what_the_program_accepts_and_refuses_slips() {
     check("/channels/stdout/kind", "stderr".into());
     check("/channels/stdout/format", "yaml".into());
     check("/alert/0/id", "a b".into());
-    check("/alert/0/severity", "bad".into());
+    check("/alert/1/severity", "bad".into());
     check("/alert/0/when", "cross".into());
     check("/alert/0/when/kind", "crosss".into());
     check("/alert/0/when/step", true.into());

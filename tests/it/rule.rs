@@ -272,6 +272,9 @@ fn an_explanation_tells_the_last_words_of_a_rule_and_whether_it_fires() {
     };
     let said = explain("grid", "KRW-BTC");
     assert!(said.contains("KRW-BTC crossed "), "{said}\nseed {seed}");
+    assert!(said.contains("an alert of this moment would"), "{said}\nseed {seed}");
+    let said = explain("move", "KRW-BTC");
+    assert!(said.contains("signals"), "the plugin tells its values: {said}\nseed {seed}");
     let said = explain("grid", "KRW-ETH");
     assert!(said.contains("it has said nothing"), "{said}\nseed {seed}");
     let said = explain("grid", "KRW-NONE");
@@ -312,4 +315,23 @@ fn a_backtest_of_the_tape_says_what_the_live_job_told() {
         let sent = live.iter().filter(|line| line["rule"]["id"] == *id).count();
         assert_eq!(number(rule, "/tally/notifications"), sent as u64, "{id}, seed {seed}");
     }
+}
+
+#[test]
+fn a_running_process_explains_a_rule_and_one_that_does_not_run_is_said_to() {
+    let (folder, stand_in) = (Folder::new(), StandIn::lively(43));
+    folder.configure(&stand_in.venue.ws_url(), RULES);
+    let job = folder.run();
+    job.port().has_trades(100);
+    let explain =
+        |rule: &str| command(folder.path(), ["rule", "explain", "--rule", rule, "--market", "KRW-BTC"]);
+    let said = explain("grid").expect(0).out;
+    assert!(
+        said.starts_with("grid in KRW-BTC at ") && said.contains("an alert of this moment would"),
+        "{said}"
+    );
+    explain("gird").expect(64);
+    job.terminate().expect(0);
+    let refused = explain("grid").expect(69);
+    assert!(refused.log.contains("nothing listens"), "{}", refused.log);
 }

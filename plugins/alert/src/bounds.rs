@@ -169,7 +169,7 @@ impl Reading {
     clippy::cast_sign_loss,
     reason = "an approximation is what is asked for; the low half is cut off on purpose"
 )]
-fn float(value: i128) -> f64 {
+pub(crate) fn float(value: i128) -> f64 {
     if let Ok(small) = i64::try_from(value) {
         return small as f64;
     }
@@ -177,7 +177,11 @@ fn float(value: i128) -> f64 {
 }
 
 /// `10^scale`, for scales up to 36.
+#[inline]
 pub(crate) fn ten_to(scale: u8) -> i128 {
+    if scale <= 18 {
+        return i128::from(pow10(scale));
+    }
     let half = |n: u8| i128::from(pow10(n.min(18)));
     half(scale) * half(scale.saturating_sub(18))
 }

@@ -107,6 +107,27 @@ pub(crate) fn product(a: i64, b: i64) -> i128 {
     (i128::from(high) << 64) | i128::from(low)
 }
 
+/// The exact product, if it fits. The general one is a slow call in wasm; most are small.
+#[inline]
+pub(crate) fn times(a: i128, b: i128) -> Option<i128> {
+    let (left, right) = (a.unsigned_abs(), b.unsigned_abs());
+    let Ok(small) = u64::try_from(right) else { return a.checked_mul(b) };
+    let (high, low) = ((left >> 64) as u64, left as u64);
+    // The high half times `b` stays below 2^62.
+    if high.leading_zeros() + small.leading_zeros() < 66 {
+        return a.checked_mul(b);
+    }
+    const HALF: u64 = 0xFFFF_FFFF;
+    let (a1, a0, b1, b0) = (low >> 32, low & HALF, small >> 32, small & HALF);
+    let first = a0 * b0;
+    let middle = a1 * b0 + (first >> 32);
+    let other = a0 * b1 + (middle & HALF);
+    let top = a1 * b1 + (middle >> 32) + (other >> 32);
+    let top = i64::try_from(top).ok()?.checked_add((high * small) as i64)?;
+    let product = (i128::from(top) << 64) | i128::from((other << 32) | (first & HALF));
+    Some(if (a < 0) == (b < 0) { product } else { -product })
+}
+
 /// Price times volume at scale 16; `None` when digits would be lost or it does not fit.
 #[inline]
 pub(crate) fn notional(price: Decimal, volume: Decimal) -> Option<i128> {
@@ -226,6 +247,29 @@ mod tests {
         for a in edges {
             for b in edges {
                 assert_eq!(product(a, b), i128::from(a) * i128::from(b), "{a} {b}");
+            }
+        }
+    }
+
+    /// [numbers-survive]
+    #[test]
+    fn the_quick_product_is_the_product() {
+        let mut seed = 3u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed
+        };
+        for round in 0..200_000u32 {
+            let wide = (i128::from(next()) << 64) | i128::from(next());
+            let (a, b) = (wide >> (next() >> 57), i128::from(next() as i64) >> (next() >> 58));
+            let (a, b) = if round % 2 == 0 { (a, b) } else { (b, a) };
+            assert_eq!(times(a, b), a.checked_mul(b), "{a} {b}");
+        }
+        let edges =
+            [0, 1, -1, i128::MAX, i128::MIN, i128::from(i64::MIN), i128::from(u64::MAX), 1 << 64, -(1 << 63)];
+        for a in edges {
+            for b in edges {
+                assert_eq!(times(a, b), a.checked_mul(b), "{a} {b}");
             }
         }
     }

@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         None => None,
     };
     let lines: Vec<Line> =
-        rules.config.alerts.rules.iter().map(|rule| line(&rule.id, &rule.semantic)).collect();
+        rules.config.alerts.rules.iter().map(|rule| line(&rule.id, &rule.kind, &rule.semantic)).collect();
     if arguments.json {
         print_json(arguments, &rules.config.warnings, &lines, recorded.as_ref());
     } else {
@@ -147,13 +147,12 @@ fn trial(rules: &Rules, path: &std::path::Path) -> Result<Recorded, Exit> {
 }
 
 /// What a condition says of itself, from its JSON.
-fn line(id: &str, condition: &str) -> Line {
+fn line(id: &str, kind: &str, condition: &str) -> Line {
     let value: Value = serde_json::from_str(condition).unwrap_or_default();
     let list = |key: &str| {
         let items = value.get(key).and_then(Value::as_array).into_iter().flatten();
         items.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
     };
-    let kind = value.pointer("/when/kind").and_then(Value::as_str).unwrap_or_default();
     Line {
         id: id.to_owned(),
         kind: kind.to_owned(),
@@ -174,7 +173,8 @@ impl Line {
     fn count(&self, recorded: Option<&Recorded>) -> Option<u64> {
         let of_recording = recorded.map(|r| r.markets.iter().filter(|market| self.watches(market)).count());
         let named = || self.markets.iter().all(|glob| !glob.contains('*')).then_some(self.markets.len());
-        of_recording.or_else(named).map(|n| n as u64)
+        // A rule for alerts of a plugin watches no market itself.
+        of_recording.or_else(named).filter(|_| !self.markets.is_empty()).map(|n| n as u64)
     }
 
     fn window(&self) -> String {

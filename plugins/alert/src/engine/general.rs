@@ -44,6 +44,8 @@ pub(crate) struct General {
     timer: i64,
     /// Whether the next trade must be looked at in any case.
     restless: bool,
+    /// Whether the latest trade must be looked at.
+    stirred: bool,
     /// Whether the next tick must be looked at in any case.
     roused: bool,
     /// Whether some rule counts the events of another.
@@ -207,15 +209,25 @@ impl General {
         self.edges.len() - 1
     }
 
-    /// A trade in order.
-    pub(crate) fn traded(&mut self, fill: &Fill, view: &View<'_>, scene: &mut Scene<'_>) {
+    /// A trade in order; whether rules have to be looked at for it.
+    pub(crate) fn hear(&mut self, fill: &Fill, view: &View<'_>) -> bool {
         for (_, signal) in &mut self.signals {
             signal.trade(fill, view);
         }
         for ((_, edge), happened) in self.edges.iter_mut().zip(&mut self.happened) {
             edge.trade(fill, view, happened);
         }
-        self.look(Cause::Trade, view, scene);
+        self.value(view);
+        // Whether another rule began is not known yet, and legs have clocks of their own.
+        self.stirred = self.counts_rules || !self.legs.is_empty() || !self.is_calm(view.now_ms);
+        self.stirred
+    }
+
+    /// Looks at what the trade that was just heard changed.
+    pub(crate) fn traded(&mut self, view: &View<'_>, scene: &mut Scene<'_>) {
+        if std::mem::take(&mut self.stirred) {
+            self.look_at_rules(Cause::Trade, view, scene);
+        }
     }
 
     /// What every signal is at this moment.
@@ -230,10 +242,9 @@ impl General {
 
     /// Whether nothing happened and every value is where it changes nothing.
     #[inline]
-    fn is_calm(&self, now_ms: i64, scene: &Scene<'_>) -> bool {
+    fn is_calm(&self, now_ms: i64) -> bool {
         !self.restless
             && now_ms < self.timer
-            && !(self.counts_rules && scene.has_begun())
             && self.happened.iter().all(Vec::is_empty)
             && self.nears.iter().zip(&self.calm).all(|(near, calm)| is_still(*near, *calm))
     }
@@ -263,10 +274,15 @@ impl General {
     /// Looks at every rule that something may have changed for.
     fn look(&mut self, cause: Cause, view: &View<'_>, scene: &mut Scene<'_>) {
         self.value(view);
+        let began = self.counts_rules && scene.has_begun();
         // Legs have clocks of their own, which only their rules know.
-        if self.legs.is_empty() && self.is_calm(view.now_ms, scene) {
-            return;
+        if began || !self.legs.is_empty() || !self.is_calm(view.now_ms) {
+            self.look_at_rules(cause, view, scene);
         }
+    }
+
+    /// The same, once it is known what every signal is.
+    fn look_at_rules(&mut self, cause: Cause, view: &View<'_>, scene: &mut Scene<'_>) {
         self.roused = false;
         self.fired.clear();
         if self.counts_rules {

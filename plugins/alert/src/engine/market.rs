@@ -81,7 +81,9 @@ impl Market {
             at_ms: trade.traded_at_ms,
             id: trade.sequential_id,
         };
-        if order == Order::Next && !self.watches.trade(trade, &fill, self.clock.now_ms) {
+        if order == Order::Next
+            && !self.watches.trade(trade, &fill, &self.clock, (self.prev_close, desk.world))
+        {
             return;
         }
         let late = order == Order::Late || trade.flags.has(Flags::BACKFILLED);

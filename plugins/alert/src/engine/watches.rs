@@ -136,8 +136,14 @@ impl Watches {
 
     /// The next trade in order; whether anything has to be looked at for it.
     #[inline]
-    pub(crate) fn trade(&mut self, trade: &Trade<'_>, fill: &Fill, now_ms: i64) -> bool {
-        let near = quick(fill.price);
+    pub(crate) fn trade(
+        &mut self,
+        trade: &Trade<'_>,
+        fill: &Fill,
+        clock: &Clock,
+        (prev_close, world): (Option<Decimal>, &World),
+    ) -> bool {
+        let (near, now_ms) = (quick(fill.price), clock.now_ms);
         let mut stirred = !self.quiets_rest;
         let [last, others @ ..] = &mut self.prices;
         if !last.is_empty() {
@@ -156,12 +162,15 @@ impl Watches {
         for quoted in &mut self.quoted {
             stirred |= quoted.trade(trade, fill, now_ms);
         }
+        stirred |= self.raw.trade(fill, near, now_ms);
+        stirred |= self.panes.trade(fill, near, now_ms);
         if !self.general.is_empty() {
             self.quotes = (trade.best_bid, trade.best_ask);
-            stirred = true;
+            self.settle(clock);
+            let view = view(clock, self.quotes, (&self.raw, &self.panes, &self.quoted), prev_close, world);
+            stirred |= self.general.hear(fill, &view);
         }
-        stirred |= self.raw.trade(fill, near, now_ms);
-        stirred | self.panes.trade(fill, near, now_ms)
+        stirred
     }
 
     /// Looks at what the trade that was just taken in changed.
@@ -175,7 +184,7 @@ impl Watches {
         if !self.quiets_rest {
             self.look_at_silence(clock, scene);
         }
-        self.look_at_general(clock, scene, |general, view, scene| general.traded(fill, view, scene));
+        self.look_at_general(clock, scene, General::traded);
     }
 
     /// The rules that are watched, ascending.

@@ -6,7 +6,7 @@
 use crate::bounds::{Reading, Unit};
 use crate::config::{Around, Reader};
 use crate::engine::{Needs, View};
-use crate::fixed::exact;
+use crate::fixed::{exact, times};
 use crate::signal::{Fields, Signal};
 use serde::Serialize;
 use tradehook_sdk::Value;
@@ -56,7 +56,7 @@ impl Signal for Quotes {
             return None;
         }
         // (ask - bid) / ((ask + bid) / 2), times 10,000.
-        Reading::ratio((ask - bid).checked_mul(20_000)?, ask.checked_add(bid)?)
+        Reading::ratio(times(ask - bid, 20_000)?, ask.checked_add(bid)?)
     }
 
     fn describe(&self, view: &View<'_>, fields: &mut Fields) {

@@ -9,7 +9,7 @@ use super::{Fill, Measure};
 use crate::bounds::{Reading, Unit, ten_to};
 use crate::config::{Around, Reader};
 use crate::engine::{Needs, View};
-use crate::fixed::SUM_SCALE;
+use crate::fixed::{SUM_SCALE, times};
 use crate::signal::{Fields, Signal};
 use serde::Serialize;
 use tradehook_decimal::Decimal;
@@ -53,19 +53,26 @@ struct Mean {
 
 /// `(price * volume - notional) / notional`, sums at scale 16; `None` when it does not fit.
 fn deviation(price: Decimal, volume: i128, notional: i128) -> Option<Reading> {
-    let (mut volume, mut scale) = (volume, SUM_SCALE);
-    // The venue prints 8 decimals: without the others, products are short.
-    for step in [8u8, 4, 2, 1] {
-        while scale >= step && volume % ten_to(step) == 0 && volume != 0 {
-            (volume, scale) = (volume / ten_to(step), scale - step);
+    against(price, (volume, SUM_SCALE), notional).or_else(|| {
+        let (mut volume, mut scale) = (volume, SUM_SCALE);
+        // The venue prints 8 decimals: without the others, products are short.
+        for step in [8u8, 4, 2, 1] {
+            while scale >= step && volume % ten_to(step) == 0 && volume != 0 {
+                (volume, scale) = (volume / ten_to(step), scale - step);
+            }
         }
-    }
-    let product = i128::from(price.mantissa()).checked_mul(volume)?;
+        against(price, (volume, scale), notional)
+    })
+}
+
+/// The same of a volume at this scale; `None` where a product does not fit, too.
+fn against(price: Decimal, (volume, scale): (i128, u8), notional: i128) -> Option<Reading> {
+    let product = times(volume, i128::from(price.mantissa()))?;
     let have = scale + price.scale();
     let (product, notional) = if have <= SUM_SCALE {
-        (product.checked_mul(ten_to(SUM_SCALE - have))?, notional)
+        (times(product, ten_to(SUM_SCALE - have))?, notional)
     } else {
-        (product, notional.checked_mul(ten_to(have - SUM_SCALE))?)
+        (product, times(notional, ten_to(have - SUM_SCALE))?)
     };
     Reading::ratio(product.checked_sub(notional)?, notional)
 }

@@ -5,6 +5,7 @@
 //! the median (1.4826 times the median deviation), `ewma` as a multiple of a mean in which a bucket
 //! counts half as much as the one so many after it.
 
+use crate::bounds::float;
 use serde::{Deserialize, Serialize};
 
 /// What makes the median deviation of normal noise its standard deviation.
@@ -44,11 +45,6 @@ pub(crate) enum Spike {
     /// As a fraction.
     Exact(i128, i128),
     Approx(f64),
-}
-
-#[expect(clippy::cast_precision_loss, reason = "statistics")]
-fn float(sum: i128) -> f64 {
-    sum as f64
 }
 
 fn median(values: &mut [f64]) -> f64 {
