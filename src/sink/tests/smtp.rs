@@ -117,6 +117,34 @@ async fn without_tls_nothing_is_said_to_a_server_that_should_speak_it() {
     assert!(!said.contains("AUTH") && !said.contains("MAIL"), "{said}");
 }
 
+/// TLS from the first byte, with a certificate that nobody trusted has signed: whether anything was
+/// said to it, and what came of the mail.
+#[tokio::test]
+async fn a_mail_server_with_a_certificate_of_its_own_is_told_nothing() {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key.into())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (seen, mut heard) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        seen.send(acceptor.accept(stream).await.is_ok()).unwrap();
+    });
+    let sink = SmtpSink::new(SmtpSettings { tls: SmtpTls::Implicit, ..settings(port) }).unwrap();
+    let outcome = sink.deliver(&delivery()).await;
+    assert_eq!(word(&outcome), "retry None", "{outcome:?}");
+    assert!(format!("{outcome:?}").contains("certificate"), "it says why: {outcome:?}");
+    assert_eq!(heard.recv().await, Some(false), "the handshake was broken off");
+}
+
 #[tokio::test]
 async fn a_mail_server_on_a_private_address_is_refused() {
     let (port, mut mails) = server(Manner::default()).await;
