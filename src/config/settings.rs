@@ -408,7 +408,7 @@ pub struct Limits {
 
 impl Limits {
     /// What the bundled `alert` plugin may use: the windows of 10,000 rules over 300 markets fill
-    /// some 40 MiB, and 3 MiB of a snapshot (`cargo bench --bench rules`).
+    /// more than 48 MiB, and 4 MiB of a snapshot (`cargo bench --bench rules`).
     #[must_use]
     pub fn of_rules() -> Self {
         Self { memory: 64 << 20, snapshot_bytes: 16 << 20, ..Self::default() }
