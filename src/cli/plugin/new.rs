@@ -23,7 +23,7 @@ macro_rules! sources {
 }
 
 /// Every source file of the SDK and of the decimals it stands on.
-const SDK: [(&str, &str); 19] = sources![
+const SDK: [(&str, &str); 20] = sources![
     "sdk/src/lib.rs",
     "sdk/src/config.rs",
     "sdk/src/config/markets.rs",
@@ -39,6 +39,7 @@ const SDK: [(&str, &str); 19] = sources![
     "sdk/src/plugin.rs",
     "sdk/src/quote.rs",
     "sdk/src/record.rs",
+    "sdk/src/reference.rs",
     "sdk/wit/plugin.wit",
     "decimal/src/lib.rs",
     "decimal/src/decimal.rs",

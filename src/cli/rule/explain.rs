@@ -154,12 +154,15 @@ fn explanation(answer: &Value, depth: usize) -> Vec<String> {
     };
     match answer {
         Value::Object(members) => {
+            let is_flat = |value: &Value| !value.is_object() && !value.is_array();
+            let is_a_line =
+                |value: &Value| value.as_array().map_or(is_flat(value), |items| items.iter().all(is_flat));
+            let lines_of = members.iter().filter(|(_, value)| is_a_line(value));
             let width =
-                members.keys().map(|name| name.trim_end_matches("_ms").chars().count()).max().unwrap_or(0);
+                lines_of.map(|(name, _)| name.trim_end_matches("_ms").chars().count()).max().unwrap_or(0);
             let mut lines = Vec::new();
             for (name, value) in members {
                 let shown = plain(name.trim_end_matches("_ms"));
-                let is_flat = |value: &Value| !value.is_object() && !value.is_array();
                 match value {
                     Value::Array(items) if items.iter().all(is_flat) => {
                         let items: Vec<String> = items.iter().map(|item| scalar(name, item)).collect();
