@@ -30,7 +30,7 @@ const PLACES: [(u64, u64, &str); 5] = [
     (3, 1, "feed.ping_intervall"),
     (6, 8, "plugins.mine.path"),
     (11, 39, "alert[0].when.clear"),
-    (15, 1, "alert[1].message"),
+    (15, 15, "alert[1].message"),
 ];
 
 fn places(faults: &Value) -> Vec<(u64, u64, &str)> {
