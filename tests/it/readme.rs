@@ -32,7 +32,7 @@ fn mentioned(document: &str) -> Vec<String> {
 /// Its subcommand says that it has every flag of the line.
 fn check(document: &str, line: &str) {
     let words: Vec<&str> = line.split_whitespace().skip(1).collect();
-    let groups = ["plugin", "rule", "route"];
+    let groups = ["alert", "channel", "config", "outbox", "plugin", "route", "rule"];
     let depth = if words.first().is_some_and(|first| groups.contains(first)) { 2 } else { 1 };
     let sub = words.iter().take(depth).filter(|word| word.bytes().all(|b| b.is_ascii_lowercase()));
     let help = command(Folder::new().path(), sub.chain(&["--help"])).expect(0);
