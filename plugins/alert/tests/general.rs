@@ -238,7 +238,7 @@ fn what_tradehook_says_about_itself_is_kept_by_subject() {
         "deep outbox resolved@9",
         "both tradehook resolved@9",
         "down feed resolved@10",
-        "quiet KRW-BTC firing@6",
+        "quiet KRW-BTC firing@10",
     ];
     let mut sorted = got.clone();
     sorted.sort();

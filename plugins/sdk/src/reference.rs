@@ -10,7 +10,7 @@
 //!
 //! let min = Key::new("min", Form::Money, "\"5000만\"", "The least trade that counts.").or("0");
 //! let text = schema(&Table::new("Large trades.", [min]), &[]);
-//! assert!(text.contains("\"additionalProperties\": false"));
+//! assert!(text.contains("\"additionalProperties\":false"));
 //! ```
 
 use serde_json::{Map, Value, json};

@@ -116,7 +116,8 @@ impl Engine {
                     && (!of_market || market.code == fact.subject)
             });
             if heeds {
-                self.look_again(number, i64::MIN);
+                // It tells the time as a tick does.
+                self.look_again(number, fact.at_ms.saturating_sub(self.idle_lag_ms));
             }
         }
         if !self.said.is_empty() {
