@@ -14,6 +14,7 @@
 //! ```
 
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// A table of keys.
 #[derive(Clone, Debug)]
@@ -219,6 +220,52 @@ fn form(of: &Form) -> Value {
     }
 }
 
+/// A key that no table has.
+const UNKNOWN: &str = "zzzzzzzzzzzz";
+
+/// Where a table and the reader of a configuration disagree on the keys there are; empty when they
+/// agree. `read` yields the faults of a configuration, and has to name the keys it knows as
+/// [`crate::config::Object`] does. For a plugin's own tests.
+#[must_use]
+pub fn disagreements(table: &Table, read: &dyn Fn(&Value) -> Vec<crate::ConfigFault>) -> Vec<String> {
+    let mut found = Vec::new();
+    compare(table, "", &|value| value, read, &mut found);
+    found
+}
+
+/// `around` puts a table into the configuration at `path`.
+fn compare(
+    table: &Table,
+    path: &str,
+    around: &dyn Fn(Value) -> Value,
+    read: &dyn Fn(&Value) -> Vec<crate::ConfigFault>,
+    found: &mut Vec<String>,
+) {
+    let faults = read(&around(json!({ UNKNOWN: 1 })));
+    let fault = faults.into_iter().find(|fault| fault.path == format!("{path}/{UNKNOWN}"));
+    let help = fault.and_then(|fault| fault.help).unwrap_or_default();
+    let known: BTreeSet<&str> = help.strip_prefix("known keys: ").unwrap_or("").split(", ").collect();
+    let said: BTreeSet<&str> = table.keys.iter().map(|key| key.name).collect();
+    if known != said {
+        found.push(format!("{path}: the table has {said:?}, the reader knows {known:?}"));
+    }
+    for Key { name, form, .. } in &table.keys {
+        let path = format!("{path}/{name}");
+        match form {
+            Form::Table(inner) => {
+                compare(inner, &path, &|value| around(json!({ *name: value })), read, found);
+            }
+            Form::List(of) => {
+                if let Form::Table(inner) = &**of {
+                    let path = format!("{path}/0");
+                    compare(inner, &path, &|value| around(json!({ *name: [value] })), read, found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,5 +292,25 @@ mod tests {
         assert_eq!(said["properties"]["when"]["$ref"], "#/$defs/when");
         assert_eq!(said["$defs"]["when"]["anyOf"][0]["properties"]["kind"]["const"], "price");
         assert_eq!(said["$defs"]["when"]["anyOf"][1]["additionalProperties"], false);
+    }
+
+    #[test]
+    fn a_table_that_is_not_the_readers_is_told_with_the_place() {
+        let inner = |key: &Value| key["part"].get(UNKNOWN).is_some();
+        let read = |config: &Value| {
+            let (place, keys) = if inner(config) { ("/part/", "max, min") } else { ("/", "part") };
+            let fault = crate::ConfigFault::new(format!("{place}{UNKNOWN}"), "unknown key");
+            vec![fault.help(format!("known keys: {keys}"))]
+        };
+        let check = |keys: &[&'static str], expect: usize| {
+            let keys = keys.iter().map(|key| Key::new(key, Form::Money, "", ""));
+            let part = Key::new("part", Form::Table(Table::new("", keys)), "", "");
+            let found = disagreements(&Table::new("", [part]), &read);
+            assert_eq!(found.len(), expect, "{found:?}");
+            assert!(found.iter().all(|text| text.starts_with("/part: ")), "{found:?}");
+        };
+        check(&["min", "max"], 0);
+        check(&["min"], 1);
+        check(&["min", "max", "more"], 1);
     }
 }

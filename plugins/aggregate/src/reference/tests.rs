@@ -2,42 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use serde_json::{Value, json};
-use std::{collections::BTreeSet, path::Path};
-use tradehook_sdk::reference::schema;
-
-/// The keys that the reader of the table at `path` says it knows, where it is written as `value`.
-fn known(config: &Value, path: &str) -> BTreeSet<String> {
-    let faults = crate::config::read(config).err().unwrap_or_default();
-    let fault = faults.into_iter().find(|f| f.path == format!("{path}/zzzzzzzzzzzz"));
-    let help = fault.and_then(|f| f.help).unwrap_or_default();
-    help.strip_prefix("known keys: ").unwrap_or("").split(", ").map(str::to_owned).collect()
-}
-
-/// Holds a table against what is read of it, and those in it.
-fn check(table: &Table, path: &str, around: &dyn Fn(Value) -> Value) {
-    let read = known(&around(json!({ "zzzzzzzzzzzz": 1 })), path);
-    let said: BTreeSet<String> = table.keys.iter().map(|key| key.name.to_owned()).collect();
-    assert_eq!(said, read, "of {path}");
-    for key in &table.keys {
-        let name = key.name;
-        match &key.form {
-            Form::Table(inner) => {
-                check(inner, &format!("{path}/{name}"), &|value| around(json!({ name: value })));
-            }
-            Form::List(of) => {
-                if let Form::Table(inner) = &**of {
-                    check(inner, &format!("{path}/{name}/0"), &|value| around(json!({ name: [value] })));
-                }
-            }
-            _ => {}
-        }
-    }
-}
+use std::path::Path;
+use tradehook_sdk::reference::{disagreements, schema};
 
 #[test]
 fn the_table_has_the_keys_that_are_read_and_no_others() {
-    check(&settings(), "", &|value| value);
+    let found = disagreements(&settings(), &|config| crate::config::read(config).err().unwrap_or_default());
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 /// `UPDATE_DOCS=1` writes it anew.
