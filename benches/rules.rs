@@ -7,11 +7,12 @@
 
 use std::time::Instant;
 use tradehook::{
+    config::Limits,
     market::MarketId,
     pipeline::{MarketFilter, NodeSpec},
-    plugin::{Host, Limits},
+    plugin::Host,
     policy::Defaults,
-    runtime::{Group, Replay, Source},
+    runtime::{Group, Replay, Source, limits},
     tape::{Tape, TapeConfig},
     trade::{Flags, Side, Trade},
 };
@@ -104,7 +105,7 @@ fn main() {
             name: "plugin".into(),
             plugin: host.load(include_bytes!("../plugins/built/alert.wasm")).expect("the guest loads"),
             config: rules(count),
-            limits: Limits { memory_bytes: 64 << 20, ..Limits::default() },
+            limits: limits(&Limits::of_rules()),
             input: None,
             markets: MarketFilter::default(),
         };

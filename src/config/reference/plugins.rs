@@ -49,24 +49,24 @@ const LIMITS: Section = Section::new(
             "memory",
             Type::Size(64 << 10, 4096 * MIB),
             "\"64MiB\"",
-            "Linear memory. The bundled plugins stay under 4 MiB with 300 markets, but for `alert` with many rules: it may use 64 MiB.",
+            "Linear memory. The bundled plugins stay under 4 MiB with 300 markets, but for `alert` with many rules: 64 MiB there.",
         )
         .or("\"16MiB\""),
         Key::new(
             "deadline",
             Type::Duration(1, 60_000),
             "\"200ms\"",
-            "Wall time of a call, which handles a batch of trades.",
+            "Wall time of a call, which handles a batch of trades; 250 ms for the bundled `alert`.",
         )
         .or("\"50ms\""),
         Key::new(
             "fuel",
             Type::Integer(10_000, u64::MAX >> 1),
             "500_000_000",
-            "Instructions of a call: the bound that is the same on every machine.",
+            "Instructions of a call: the bound that is the same on every machine; 500 million for the bundled `alert`.",
         )
         .or("100_000_000"),
-        Key::new("emissions", Type::Integer(1, 1_000_000), "5_000", "Alerts and records of a call.")
+        Key::new("emissions", Type::Integer(1, 1_000_000), "5_000", "Alerts and records of a call; 20,000 for the bundled `alert`.")
             .or("1_000"),
         Key::new("emission_bytes", Type::Size(256, 16 * MIB), "\"128KiB\"", "Size of each of them.")
             .or("\"64KiB\""),
@@ -74,7 +74,7 @@ const LIMITS: Section = Section::new(
             "host_call_bytes",
             Type::Size(64 << 10, 256 * MIB),
             "\"4MiB\"",
-            "Copied between plugin and host in a call.",
+            "Copied between plugin and host in a call; 32 MiB for the bundled `alert`.",
         )
         .or("\"1MiB\""),
         Key::new(

@@ -11,7 +11,7 @@ mod ask;
 
 use super::level::NEVER;
 use super::slot::{Amounts, Slot};
-use super::tally::{Extremes, Tally};
+use super::tally::{Extremes, Slots, Tally};
 use super::window::{Place, Window};
 use crate::fixed::quick;
 use crate::kinds::{Fill, Measure};
@@ -178,8 +178,9 @@ impl<S: Slot> Log<S> {
                 self.grow();
             }
             self.slots.push_back(S::new(fill, amounts.as_ref()));
+            let number = self.base + self.slots.len() as u64 - 1;
             for tally in &mut self.tallies {
-                reached |= tally.push(amounts.as_ref());
+                reached |= tally.push(number, amounts.as_ref());
             }
         }
         self.newest = near;
@@ -218,8 +219,9 @@ impl<S: Slot> Log<S> {
             window.cursor += u64::from(!merged && number < window.cursor);
             window.forget_extremes();
         }
+        let slots = Slots { all: &self.slots, base: self.base };
         for tally in &mut self.tallies {
-            tally.sort_in(place, merged, amounts.as_ref());
+            tally.sort_in(number, merged, amounts.as_ref(), slots);
         }
         if amounts.is_none() {
             self.untold = self.untold.max(Some(number));
@@ -277,9 +279,9 @@ impl<S: Slot> Log<S> {
 
     fn drop_oldest(&mut self) {
         if let Some(oldest) = self.slots.pop_front() {
+            self.tallies.iter_mut().for_each(|tally| tally.drop_oldest(self.base, &oldest));
             self.base += 1;
             self.trimmed_to = self.trimmed_to.max(oldest.at());
-            self.tallies.iter_mut().for_each(Tally::drop_oldest);
         }
     }
 
@@ -293,8 +295,7 @@ impl<S: Slot> Log<S> {
                 let edge = S::edge(scene.now_ms, window.span_ms);
                 window.advance(&self.slots, self.base, edge);
                 let place = Place {
-                    slots: &self.slots,
-                    base: self.base,
+                    slots: Slots { all: &self.slots, base: self.base },
                     tallies: &self.tallies,
                     extremes: &self.extremes,
                     untold: self.untold,

@@ -119,8 +119,13 @@ impl Single {
         Decimal::from_trimmed(self.price, self.price_scale)
     }
 
+    #[inline]
+    fn size(&self) -> Decimal {
+        Decimal::from_trimmed(self.size, self.size_scale)
+    }
+
     fn amounts(&self) -> Option<Amounts> {
-        Amounts::from(self.price(), Decimal::from_trimmed(self.size, self.size_scale), self.sell)
+        Amounts::from(self.price(), self.size(), self.sell)
     }
 }
 
@@ -195,8 +200,17 @@ impl Slot for Single {
         self.first()
     }
 
+    /// Only what is asked for is computed: this is the inner loop of every sum.
+    #[inline]
     fn part(&self, measure: Measure, side: Option<Taker>) -> i128 {
-        self.amounts().map_or(0, |amounts| amounts.part(measure, side))
+        if !self.told || side.is_some_and(|side| (side == Taker::Sell) != self.sell) {
+            return 0;
+        }
+        match measure {
+            Measure::Count => 1,
+            Measure::Volume => volume(self.size()).unwrap_or(0),
+            Measure::Notional => self.amounts().map_or(0, |amounts| amounts.notional),
+        }
     }
 
     fn untold(&self) -> bool {

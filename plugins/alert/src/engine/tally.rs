@@ -10,8 +10,43 @@ use std::collections::VecDeque;
 
 /// A total above this is counted from the oldest slot again.
 const REBASE: i128 = 1 << 122;
+/// One total is kept for so many slots; those between follow from the slots.
+const STRIDE: u64 = 8;
 
-/// The running total of one measure and side, after each slot.
+/// The slots of a log, by number.
+#[derive(Debug)]
+pub(crate) struct Slots<'a, S> {
+    pub(crate) all: &'a VecDeque<S>,
+    /// The number of the first.
+    pub(crate) base: u64,
+}
+
+impl<S> Clone for Slots<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Slots<'_, S> {}
+
+impl<'a, S: Slot> Slots<'a, S> {
+    /// The number after the last.
+    pub(crate) fn end(self) -> u64 {
+        self.base + self.all.len() as u64
+    }
+
+    pub(crate) fn get(self, number: u64) -> Option<&'a S> {
+        self.all.get(usize::try_from(number.checked_sub(self.base)?).ok()?)
+    }
+
+    fn range(self, from: u64, to: u64) -> impl Iterator<Item = &'a S> {
+        let place = |number: u64| usize::try_from(number.saturating_sub(self.base)).unwrap_or(usize::MAX);
+        let to = place(to).min(self.all.len());
+        self.all.range(place(from).min(to)..to)
+    }
+}
+
+/// The running total of one measure and side.
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) measure: Measure,
@@ -19,79 +54,135 @@ pub(crate) struct Tally {
     pub(crate) total: i128,
     /// The total before the oldest slot.
     floor: i128,
-    after: VecDeque<i128>,
+    /// The totals before every slot whose number is a multiple of [`STRIDE`]. The first may be
+    /// before a slot that was forgotten: `floor` counts there.
+    marks: VecDeque<i128>,
+    /// Which multiple the first mark is of.
+    first: u64,
     /// A total from here on may matter to a window.
     pub(crate) limit: i128,
 }
 
 impl Tally {
     pub(crate) fn new(measure: Measure, side: Option<Taker>) -> Self {
-        Self { measure, side, total: 0, floor: 0, after: VecDeque::new(), limit: i128::MIN }
+        Self { measure, side, total: 0, floor: 0, marks: VecDeque::new(), first: 0, limit: i128::MIN }
     }
 
     /// A trade came into the newest slot; whether the total reached its limit.
     #[inline]
     pub(crate) fn grow(&mut self, amounts: Option<&Amounts>) -> bool {
-        self.add(amounts);
-        if let Some(after) = self.after.back_mut() {
-            *after = self.total;
-        }
-        self.total >= self.limit
-    }
-
-    /// A trade came into a new slot; whether the total reached its limit.
-    #[inline]
-    pub(crate) fn push(&mut self, amounts: Option<&Amounts>) -> bool {
-        self.add(amounts);
-        self.after.push_back(self.total);
-        self.total >= self.limit
-    }
-
-    #[inline]
-    fn add(&mut self, amounts: Option<&Amounts>) {
         if let Some(amounts) = amounts {
             self.total = self.total.wrapping_add(amounts.part(self.measure, self.side));
         }
+        self.total >= self.limit
     }
 
-    /// A trade came into the slot at `place`, which is new unless `merged`.
-    pub(crate) fn sort_in(&mut self, place: usize, merged: bool, amounts: Option<&Amounts>) {
-        let before = self.before(place);
-        if !merged {
-            self.after.insert(place, before);
+    /// A trade came into a new slot of this number; whether the total reached its limit.
+    #[inline]
+    pub(crate) fn push(&mut self, number: u64, amounts: Option<&Amounts>) -> bool {
+        if number.is_multiple_of(STRIDE) {
+            self.mark(number);
         }
-        let part = amounts.map_or(0, |amounts| amounts.part(self.measure, self.side));
-        for after in self.after.iter_mut().skip(place) {
-            *after = after.wrapping_add(part);
+        self.grow(amounts)
+    }
+
+    fn mark(&mut self, number: u64) {
+        if self.marks.is_empty() {
+            self.first = number / STRIDE;
+        }
+        self.marks.push_back(self.total);
+    }
+
+    fn part(&self, slot: &impl Slot) -> i128 {
+        slot.part(self.measure, self.side)
+    }
+
+    /// A trade came into slot `number`, which is new unless `merged`, and is among `slots`.
+    pub(crate) fn sort_in<S: Slot>(
+        &mut self,
+        number: u64,
+        merged: bool,
+        amounts: Option<&Amounts>,
+        slots: Slots<'_, S>,
+    ) {
+        let (measure, side) = (self.measure, self.side);
+        let part = amounts.map_or(0, |amounts| amounts.part(measure, side));
+        for (at, mark) in (self.first..).zip(&mut self.marks) {
+            let at = at * STRIDE;
+            if at > number {
+                // The slot that stood before a mark moved behind it.
+                let moved = slots.get(at).filter(|_| !merged).map_or(0, |slot| slot.part(measure, side));
+                *mark = mark.wrapping_add(part).wrapping_sub(moved);
+            }
         }
         self.total = self.total.wrapping_add(part);
+        let newest = slots.end() - 1;
+        if !merged && newest.is_multiple_of(STRIDE) {
+            let last = slots.get(newest).map_or(0, |slot| self.part(slot));
+            self.total = self.total.wrapping_sub(last);
+            self.mark(newest);
+            self.total = self.total.wrapping_add(last);
+        }
     }
 
-    /// The total before the slot at `place`.
+    /// The total before slot `number`.
     #[inline]
-    pub(crate) fn before(&self, place: usize) -> i128 {
-        place.checked_sub(1).map_or(self.floor, |last| self.after.get(last).copied().unwrap_or(self.total))
+    pub(crate) fn before<S: Slot>(&self, number: u64, slots: Slots<'_, S>) -> i128 {
+        if number >= slots.end() {
+            return self.total;
+        }
+        let (block, inside) = (number / STRIDE, number % STRIDE);
+        let sum = |from, to| {
+            let parts = slots.range(from, to).map(|slot| self.part(slot));
+            parts.fold(0, i128::wrapping_add)
+        };
+        // From the nearer side.
+        if inside > STRIDE / 2 {
+            let above = self.at(block + 1).unwrap_or(self.total);
+            above.wrapping_sub(sum(number, (block + 1) * STRIDE))
+        } else {
+            let from = block * STRIDE;
+            let below = if from < slots.base { self.floor } else { self.at(block).unwrap_or(self.floor) };
+            below.wrapping_add(sum(from, number))
+        }
     }
 
-    /// The first slot with which the total exceeded `total`.
-    pub(crate) fn passes(&self, total: i128) -> usize {
-        self.after.partition_point(|after| *after <= total)
+    /// The total before the first slot of a block.
+    fn at(&self, block: u64) -> Option<i128> {
+        self.marks.get(usize::try_from(block.checked_sub(self.first)?).ok()?).copied()
     }
 
-    pub(crate) fn drop_oldest(&mut self) {
-        if let Some(after) = self.after.pop_front() {
-            self.floor = after;
+    /// The first slot with which the total exceeds `total`; the one after the last if none does.
+    pub(crate) fn passes<S: Slot>(&self, total: i128, slots: Slots<'_, S>) -> u64 {
+        let below = self.marks.partition_point(|mark| *mark <= total) as u64;
+        let mut number = ((self.first + below).saturating_sub(1) * STRIDE).max(slots.base);
+        let mut sum = self.before(number, slots);
+        for slot in slots.range(number, slots.end()) {
+            sum = sum.wrapping_add(self.part(slot));
+            if sum > total {
+                break;
+            }
+            number += 1;
+        }
+        number
+    }
+
+    /// The oldest slot, which has this number, is forgotten.
+    pub(crate) fn drop_oldest(&mut self, number: u64, oldest: &impl Slot) {
+        self.floor = self.floor.wrapping_add(self.part(oldest));
+        if (number + 1).is_multiple_of(STRIDE) && self.marks.pop_front().is_some() {
+            self.first += 1;
         }
     }
 
     /// Makes room for so many more slots.
     pub(crate) fn reserve(&mut self, slots: usize) {
-        self.after.reserve_exact(slots);
+        self.marks.reserve_exact(slots.div_ceil(STRIDE as usize));
     }
 
     /// Gives back memory beyond this many slots.
     pub(crate) fn shrink(&mut self, slots: usize) {
-        self.after.shrink_to(slots);
+        self.marks.shrink_to(slots / STRIDE as usize);
     }
 
     /// Keeps the total in range for good; whether it moved, and with it the meaning of limits.
@@ -100,17 +191,20 @@ impl Tally {
             return false;
         }
         let floor = self.floor;
-        self.after.iter_mut().for_each(|after| *after = after.wrapping_sub(floor));
+        self.marks.iter_mut().for_each(|mark| *mark = mark.wrapping_sub(floor));
         (self.total, self.floor) = (self.total.wrapping_sub(floor), 0);
         true
     }
 
+    /// Counts everything again; the slots' numbers begin at nought.
     pub(crate) fn rebuild<S: Slot>(&mut self, slots: &VecDeque<S>) {
-        (self.total, self.floor, self.limit) = (0, 0, i128::MIN);
-        self.after.clear();
-        for slot in slots {
-            self.total += slot.part(self.measure, self.side);
-            self.after.push_back(self.total);
+        (self.total, self.floor, self.first, self.limit) = (0, 0, 0, i128::MIN);
+        self.marks.clear();
+        for (number, slot) in (0..).zip(slots) {
+            if number % STRIDE == 0 {
+                self.mark(number);
+            }
+            self.total += self.part(slot);
         }
     }
 }

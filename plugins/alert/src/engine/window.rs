@@ -4,7 +4,7 @@ use super::band::{Band, Turn};
 use super::level::{Level, NEVER};
 use super::log::Now;
 use super::slot::Slot;
-use super::tally::{Extremes, Tally};
+use super::tally::{Extremes, Slots, Tally};
 use crate::fixed::{approx, exact, quick};
 use crate::kinds::{Calm, Change, Measure, Reference, Warmup};
 use crate::rule::{Rule, When};
@@ -74,8 +74,7 @@ struct Quiet {
 
 /// A log, as seen from one window.
 pub(crate) struct Place<'a, S> {
-    pub(crate) slots: &'a VecDeque<S>,
-    pub(crate) base: u64,
+    pub(crate) slots: Slots<'a, S>,
     pub(crate) tallies: &'a [Tally],
     pub(crate) extremes: &'a Extremes,
     pub(crate) untold: Option<u64>,
@@ -97,10 +96,6 @@ impl Quiet {
 }
 
 impl<S: Slot> Place<'_, S> {
-    fn slot(&self, number: u64) -> Option<&S> {
-        self.slots.get(usize::try_from(number.checked_sub(self.base)?).ok()?)
-    }
-
     /// The lowest and the highest price of the next few slots from `number` on, and the first that
     /// is not among them; the newest slot may still change and never is.
     fn next(&self, number: u64, newest: u64) -> (i64, i64, u64) {
@@ -108,7 +103,7 @@ impl<S: Slot> Place<'_, S> {
         let mut all = (i64::MAX, i64::MIN, end);
         for number in number..end {
             // A price that does not fit makes the stretch boundless.
-            let price = self.slot(number).and_then(|slot| quick(slot.last()));
+            let price = self.slots.get(number).and_then(|slot| quick(slot.last()));
             all.0 = all.0.min(price.unwrap_or(i64::MIN));
             all.1 = all.1.max(price.unwrap_or(i64::MAX));
         }
@@ -117,7 +112,7 @@ impl<S: Slot> Place<'_, S> {
 
     /// When slot `number` leaves a window of this span.
     fn leaves(&self, number: u64, span_ms: i64) -> i64 {
-        self.slot(number).map_or(NEVER, |slot| S::leaves(slot.at(), span_ms))
+        self.slots.get(number).map_or(NEVER, |slot| S::leaves(slot.at(), span_ms))
     }
 }
 
@@ -295,13 +290,13 @@ impl Window {
     }
 
     fn look_at_moves<S: Slot>(&mut self, all: bool, place: &Place<'_, S>, now: Now, scene: &mut Scene<'_>) {
-        self.find_peaks(place.slots, place.base);
+        self.find_peaks(place.slots.all, place.slots.base);
         let peak = |peaks: &Option<Peaks>| peaks.as_ref().and_then(|peaks| peaks.prices.front()).copied();
         let start = Start {
             cursor: self.cursor,
             span_ms: self.span_ms,
-            before: self.cursor.checked_sub(1).and_then(|number| place.slot(number)).map(S::last),
-            first: place.slot(self.cursor).map(S::first),
+            before: self.cursor.checked_sub(1).and_then(|number| place.slots.get(number)).map(S::last),
+            first: place.slots.get(self.cursor).map(S::first),
             low: peak(&self.lows),
             high: peak(&self.highs),
         };
@@ -357,8 +352,7 @@ impl Meter {
         scene: &mut Scene<'_>,
     ) {
         let Some(tally) = place.tallies.get(self.tally) else { return };
-        let first = usize::try_from(cursor.saturating_sub(place.base)).unwrap_or(usize::MAX);
-        let sum = tally.total.wrapping_sub(tally.before(first));
+        let sum = tally.total.wrapping_sub(tally.before(cursor, place.slots));
         let untold = place.untold.filter(|number| *number >= cursor);
         (self.limit, self.due) = (i128::MAX, NEVER);
         if let Some(number) = untold {
@@ -382,8 +376,8 @@ impl Meter {
                 self.limit = self.limit.min(tally.total.saturating_add(least - sum));
             } else if let Some(Turn::Below(bound)) = turn {
                 // Only slots that leave make it fall.
-                let last = tally.passes(tally.total.saturating_sub(bound)) as u64;
-                self.due = self.due.min(place.leaves(place.base + last, span_ms));
+                let last = tally.passes(tally.total.saturating_sub(bound), place.slots);
+                self.due = self.due.min(place.leaves(last, span_ms));
             }
         }
     }
@@ -473,10 +467,10 @@ impl Moves {
         let next = place.leaves(start.cursor, start.span_ms);
         let Some(reference) = reference else {
             // It becomes known when the first slot leaves, once there is one.
-            let rest = if self.waiting && !place.slots.is_empty() { Quiet::ANYWHERE } else { Quiet::NOWHERE };
+            let rest = if self.waiting && !place.slots.all.is_empty() { Quiet::ANYWHERE } else { Quiet::NOWHERE };
             return Quiet { due: next, ..rest };
         };
-        let newest = (place.base + place.slots.len() as u64).saturating_sub(1);
+        let newest = place.slots.end().saturating_sub(1);
         let (Some(at), true) = (quick(reference), start.cursor <= newest) else {
             return Quiet { due: next, ..Quiet::NOWHERE };
         };

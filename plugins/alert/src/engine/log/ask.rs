@@ -2,7 +2,7 @@
 //!
 //! Cursors are moved once per moment ([`Log::settle`]); after that every question is a lookup.
 
-use super::{Log, NEVER, Slot, Tally, Window};
+use super::{Log, NEVER, Slot, Slots, Tally, Window};
 use crate::kinds::Measure;
 use crate::rule::Taker;
 use tradehook_decimal::Decimal;
@@ -49,7 +49,8 @@ impl<S: Slot> Log<S> {
         if self.untold.is_some_and(|number| number >= window.cursor) {
             return None;
         }
-        Some(tally.total.wrapping_sub(tally.before(self.place(window))))
+        let slots = Slots { all: &self.slots, base: self.base };
+        Some(tally.total.wrapping_sub(tally.before(window.cursor, slots)))
     }
 
     fn place(&self, window: &Window) -> usize {
