@@ -17,6 +17,7 @@ pub mod control;
 pub mod feed;
 pub mod http;
 pub mod outbox;
+pub mod packed;
 pub mod pipeline;
 pub mod plugin;
 pub mod policy;

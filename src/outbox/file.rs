@@ -16,7 +16,7 @@ mod tests;
 use super::{
     Checkpoint, Committed, DeadLetter, HORIZON_MS, Head, Limits, Settled, Snapshot, Store, StoreError,
 };
-use crate::delivery::Delivery;
+use crate::{delivery::Delivery, packed::Packed};
 use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use std::{
     fmt,
@@ -106,8 +106,11 @@ impl FileStore {
             tables::create(txn)?;
             let mut meta = txn.open_table(META)?;
             let found = meta.get("format")?.map(|v| v.value());
-            if found.is_none() {
+            if found.is_none_or(|found| found < FORMAT) {
                 meta.insert("format", FORMAT)?;
+            }
+            if found == Some(1) {
+                tables::pack(txn)?;
             }
             Ok(found)
         })?;
@@ -190,7 +193,8 @@ impl Store for FileStore {
                     break;
                 }
                 let (version, bytes) = value.value();
-                plugins.push((name.to_owned(), Snapshot { version, bytes: bytes.to_owned() }));
+                let packed = Packed::from_packed(bytes.to_owned());
+                plugins.push((name.to_owned(), Snapshot { version, packed }));
             }
             let policy = txn.open_table(POLICIES)?.get(pipeline)?.map(|v| v.value().to_owned());
             Ok(Some(Checkpoint { pipeline: pipeline.to_owned(), tape_id, offset, plugins, policy }))
@@ -205,8 +209,8 @@ impl Store for FileStore {
             txn.open_table(CHECKPOINTS)?.insert(pipeline.as_str(), (*tape_id, *offset))?;
             if !plugins.is_empty() {
                 let mut snapshots = txn.open_table(SNAPSHOTS)?;
-                for (name, Snapshot { version, bytes }) in plugins {
-                    snapshots.insert((pipeline.as_str(), name.as_str()), (*version, bytes.as_slice()))?;
+                for (name, Snapshot { version, packed }) in plugins {
+                    snapshots.insert((pipeline.as_str(), name.as_str()), (*version, packed.bytes()))?;
                 }
             }
             if let Some(policy) = policy {

@@ -7,6 +7,7 @@ use super::StoreError;
 use crate::{
     alert::{AlertState, Severity},
     delivery::Delivery,
+    packed::Packed,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -24,8 +25,8 @@ pub const REDONE: i64 = 1;
 pub struct Snapshot {
     /// The plugin's own version of the bytes.
     pub version: u32,
-    /// As the plugin wrote them.
-    pub bytes: Vec<u8>,
+    /// What it wrote.
+    pub packed: Packed,
 }
 
 /// Where a pipeline stands.

@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     alert::{AlertState, Severity},
     delivery::{Clock, Content, Delivery, Outcome, Sink},
+    packed::Packed,
 };
 use futures_util::future::BoxFuture;
 use std::{
@@ -260,7 +261,7 @@ fn both(check: impl Fn(&dyn Store)) {
 fn a_checkpoint_comes_back_as_it_was_committed() {
     both(|store| {
         assert_eq!(store.checkpoint("main").unwrap(), None);
-        let snapshot = |n| Snapshot { version: 1, bytes: vec![n; 3] };
+        let snapshot = |n| Snapshot { version: 1, packed: Packed::plain(&[n; 3]) };
         let full = Checkpoint {
             plugins: vec![("alert".to_owned(), snapshot(1)), ("bars".to_owned(), snapshot(2))],
             policy: Some(vec![9]),

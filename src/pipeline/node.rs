@@ -19,6 +19,7 @@ pub use ask::InspectError;
 use super::emit::{Cause, Emitted, MAX_ONWARD, Mouth};
 use super::flow::{Class, Flow, Input, Kept, Made, runs};
 use super::select::MarketFilter;
+use crate::packed::Packed;
 use crate::plugin::{
     Batch, Emission, FactNotice, Fault, Forward, GapNotice, Instance, Limits, LoadError, LogLine, Outcome,
     Plugin, Restore,
@@ -62,7 +63,7 @@ pub struct SavedState {
     /// The version its plugin gave it.
     pub state_version: u32,
     /// Its snapshot; `None` where it has none.
-    pub state: Option<Vec<u8>>,
+    pub state: Option<Packed>,
 }
 
 /// What happened to a plugin, for the operator.
@@ -412,7 +413,11 @@ impl Node {
             return;
         }
         let Some(instance) = self.instance.as_mut() else { return };
-        match instance.snapshot() {
+        let packed = instance.snapshot().and_then(|state| {
+            let unfit = |error| Fault::Oversized(format!("a snapshot that cannot be packed: {error}"));
+            state.map(|state| Packed::pack(&state)).transpose().map_err(unfit)
+        });
+        match packed {
             Ok(state) => {
                 self.snapshot_fuel = instance.last_cost().0;
                 self.saved = SavedState { state_version: instance.manifest().state_version, state };
@@ -511,7 +516,9 @@ fn teach(instance: &mut Instance, codes: &[Arc<str>]) -> Result<(), Fault> {
 }
 
 fn open(spec: &NodeSpec, saved: &SavedState) -> Result<Instance, LoadError> {
-    let restore = saved.state.as_deref().map(|state| Restore { state_version: saved.state_version, state });
+    let state = saved.state.as_ref().map(Packed::unpack).transpose();
+    let state = state.map_err(|error| LoadError::Restore(format!("the kept snapshot is damaged: {error}")))?;
+    let restore = state.as_deref().map(|state| Restore { state_version: saved.state_version, state });
     spec.plugin.start(&spec.name, &spec.config, &spec.limits, restore)
 }
 

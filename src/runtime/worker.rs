@@ -20,6 +20,7 @@ use crate::{
     delivery::Delivery,
     entry::{Entry, Gap, GapCause},
     outbox::{self, Snapshot, Store},
+    packed::Packed,
     pipeline::{Checkpoint, Counts, Emitted, Pipeline, SavedState},
     plugin::LogLevel,
     status::{FaultKind, Heart, PipelineStatus, PluginState, PluginStatus, Status},
@@ -327,7 +328,8 @@ impl Loop {
             stored.policy = Some(self.w.output.snapshot());
         }
         if self.w.kept != Kept::Nothing {
-            let said = Snapshot { version: 0, bytes: offset.max(self.w.said).to_le_bytes().to_vec() };
+            let upto = offset.max(self.w.said).to_le_bytes();
+            let said = Snapshot { version: 0, packed: Packed::plain(&upto) };
             stored.plugins.push((SAID.to_owned(), said));
         }
         self.store(&stored);
@@ -470,8 +472,8 @@ fn fault_kind(kind: &str) -> FaultKind {
 
 fn snapshots(checkpoint: &Checkpoint) -> Vec<(String, Snapshot)> {
     let snapshot = |(name, saved): (&String, &SavedState)| {
-        let bytes = saved.state.clone()?;
-        Some((name.clone(), Snapshot { version: saved.state_version, bytes }))
+        let packed = saved.state.clone()?;
+        Some((name.clone(), Snapshot { version: saved.state_version, packed }))
     };
     checkpoint.plugins.iter().filter_map(snapshot).collect()
 }
@@ -479,14 +481,14 @@ fn snapshots(checkpoint: &Checkpoint) -> Vec<(String, Snapshot)> {
 /// How far emissions are committed, of what the store kept.
 pub(super) fn said(stored: &outbox::Checkpoint) -> u64 {
     let said = stored.plugins.iter().find(|(name, _)| name == SAID);
-    let bytes = said.and_then(|(_, snapshot)| snapshot.bytes.as_slice().try_into().ok());
+    let bytes = said.and_then(|(_, snapshot)| snapshot.packed.unpack().ok()?.try_into().ok());
     bytes.map_or(stored.offset, u64::from_le_bytes)
 }
 
 /// What the store kept, as the pipeline takes it.
 pub(super) fn restored(stored: &outbox::Checkpoint) -> Checkpoint {
     let saved = |(name, snapshot): &(String, Snapshot)| {
-        (name.clone(), SavedState { state_version: snapshot.version, state: Some(snapshot.bytes.clone()) })
+        (name.clone(), SavedState { state_version: snapshot.version, state: Some(snapshot.packed.clone()) })
     };
     Checkpoint {
         offset: stored.offset,

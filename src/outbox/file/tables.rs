@@ -8,13 +8,14 @@ use crate::{
     alert::{AlertState, Severity},
     delivery::Delivery,
     outbox::{Committed, DeadLetter, Head, Limits, REDONE, Settle, Settled, StoreError},
+    packed::Packed,
 };
 use redb::{ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::path::Path;
 
 /// The format of this file. A change to a table's meaning counts it up.
-pub(super) const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 2;
 
 type Def<K, V> = TableDefinition<'static, K, V>;
 type Row = (&'static str, u32, i64, &'static [u8]);
@@ -45,6 +46,21 @@ pub(super) fn create(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(IDS)?;
     txn.open_table(GONE)?;
     txn.open_table(DEAD)?;
+    Ok(())
+}
+
+/// Brings format 1 up to date, whose snapshots are as the plugins wrote them.
+pub(super) fn pack(txn: &WriteTransaction) -> Result<(), redb::Error> {
+    let mut snapshots = txn.open_table(SNAPSHOTS)?;
+    let mut packed = Vec::new();
+    for entry in snapshots.iter()? {
+        let (key, value) = entry?;
+        let ((pipeline, plugin), (version, bytes)) = (key.value(), value.value());
+        packed.push((pipeline.to_owned(), plugin.to_owned(), version, Packed::pack(bytes)?));
+    }
+    for (pipeline, plugin, version, packed) in &packed {
+        snapshots.insert((pipeline.as_str(), plugin.as_str()), (*version, packed.bytes()))?;
+    }
     Ok(())
 }
 

@@ -92,3 +92,27 @@ fn a_full_disk_keeps_what_was_committed_and_is_used_again_when_it_has_room() {
     assert_eq!(kept.iter().map(|h| h.seq).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(store.checkpoint("main").unwrap().unwrap().offset, 2);
 }
+
+#[test]
+fn a_file_of_the_first_format_keeps_its_snapshots() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = vec![5; 50_000];
+    let store = FileStore::open(dir.path(), Limits::FILE).unwrap();
+    store.commit(&Checkpoint { pipeline: "main".to_owned(), ..Checkpoint::default() }, &[]).unwrap();
+    store
+        .write("preparing a test in", Durability::Immediate, |txn| {
+            txn.open_table(META)?.insert("format", 1)?;
+            let mut snapshots = txn.open_table(SNAPSHOTS)?;
+            snapshots.insert(("main", "alert"), (3, long.as_slice()))?;
+            snapshots.insert(("main", "bars"), (1, &[1, 2][..]))?;
+            Ok(())
+        })
+        .unwrap();
+    drop(store);
+    for _ in 0..2 {
+        let store = FileStore::open(dir.path(), Limits::FILE).unwrap();
+        let plugins = store.checkpoint("main").unwrap().unwrap().plugins;
+        let plain: Vec<_> = plugins.iter().map(|(name, s)| (name.as_str(), s.version, s.packed.unpack().unwrap())).collect();
+        assert_eq!(plain, [("alert", 3, long.clone()), ("bars", 1, vec![1, 2])]);
+    }
+}
