@@ -30,7 +30,9 @@ mod channel;
 mod check;
 mod config;
 mod demo;
+mod fact;
 mod history;
+mod listed;
 pub mod log;
 mod outbox;
 mod plugin;
@@ -112,6 +114,9 @@ enum Command {
     /// Messages that wait for delivery or were given up
     #[command(subcommand)]
     Outbox(outbox::Command),
+    /// What the running process knows beside the trades, and exchange rates told to it
+    #[command(subcommand)]
+    Fact(fact::Command),
     /// Run the stand-in venue alone, for working on plugins offline
     Venue(venue::Arguments),
 }
@@ -150,6 +155,7 @@ pub fn main() -> ExitCode {
         Command::Alert(command) => alert::run(&command),
         Command::Channel(command) => channel::run(&command),
         Command::Outbox(command) => outbox::run(&command),
+        Command::Fact(command) => fact::run(&command),
         Command::Venue(arguments) => venue::run(&arguments),
     };
     match outcome {

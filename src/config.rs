@@ -36,6 +36,7 @@ use std::path::Path;
 
 pub(crate) use self::text::duration as read_duration;
 
+pub(crate) use self::text::nearest;
 pub use self::{
     fault::{Fault, Place, Refused},
     outside::{Outside, Process},

@@ -21,6 +21,6 @@ mod server;
 mod tests;
 
 pub use client::{AskError, ask};
-pub use items::{ChannelItem, Firing, Message, Summary, item};
+pub use items::{ChannelItem, Firing, Known, Message, Summary, item};
 pub use protocol::{Answer, Refusal, Request, VERSION, Which};
 pub use server::{BindError, Desk, Listening, MAX_ITEMS, bind};

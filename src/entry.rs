@@ -170,6 +170,10 @@ impl Fact {
     /// The longest name, subject or text, in bytes. [bounded]
     pub const MAX_TEXT: usize = 256;
 
+    /// How the names of numbers begin that come from outside: exchange rates. Such a number is as
+    /// old as it was when it was told, unlike a state, which holds until it changes.
+    pub const OUTSIDE: &str = "fx.";
+
     /// Whether its texts are as short as they must be.
     #[must_use]
     pub fn is_bounded(&self) -> bool {

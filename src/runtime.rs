@@ -41,6 +41,7 @@ pub use history::{
     Completed, History, HistoryError, Note, Reached, WalkError, Wanted, is_begun, venue_now_ms,
 };
 pub use intake::Intake;
+pub(crate) use live::venue_rest;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped, test_channel};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};

@@ -1,6 +1,6 @@
 //! `tradehook check`: everything that can be wrong before the start, at once.
 
-use super::{ConfigFile, Exit, Outcome, colour, fail};
+use super::{ConfigFile, Exit, Outcome, colour, fail, listed::Asked};
 use crate::{config::Config, plugin::Host, runtime::Plan};
 use serde_json::json;
 
@@ -8,6 +8,9 @@ use serde_json::json;
 pub(super) struct Arguments {
     #[command(flatten)]
     file: ConfigFile,
+    /// Do not ask the venue whether it has the markets
+    #[arg(long)]
+    offline: bool,
     /// Print faults as one JSON object
     #[arg(long)]
     json: bool,
@@ -19,15 +22,26 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         super::show_warnings(&config);
         let plan = plugins(&config).inspect_err(|refused| tell!("{}", refused.render(colour())));
         let plan = plan.map_err(|_| Exit::Config)?;
+        Asked::about(&config, arguments.offline)?.tell(&config)?;
         print_summary(&config, &plan);
         return Ok(());
     }
-    let faults = match super::read(&arguments.file) {
-        Ok(config) => plugins(&config).err().map(|refused| refused.faults).unwrap_or_default(),
-        Err(refused) => refused.faults,
+    let (faults, asked) = match super::read(&arguments.file) {
+        Ok(config) => match plugins(&config) {
+            Ok(_) => match Asked::about(&config, arguments.offline)? {
+                Asked::Unlisted(faults) => (faults, true),
+                Asked::InVain(_) | Asked::Not => (Vec::new(), false),
+            },
+            Err(refused) => (refused.faults, false),
+        },
+        Err(refused) => (refused.faults, false),
     };
-    say!("{}", json!({ "file": arguments.file.config, "ok": faults.is_empty(), "faults": faults }));
-    if faults.is_empty() { Ok(()) } else { Err(Exit::Config) }
+    let ok = faults.is_empty();
+    say!(
+        "{}",
+        json!({ "file": arguments.file.config, "ok": ok, "asked_the_venue": asked, "faults": faults })
+    );
+    if ok { Ok(()) } else { Err(Exit::Config) }
 }
 
 /// Loads and starts every plugin once.

@@ -99,7 +99,17 @@ fn root<'a>(walk: &'a Walk<'a>, table: &'a DeTable<'a>) -> Config {
     let (alerts, conditions) =
         alerts::read(root.sub("alerts"), lists.each_ref().map(Option::as_ref), &known, feed.backfill.enabled);
     let plugins = plugins::read(&written, &known, &alerts, &conditions);
-    root.finish();
+    root.finish_with(|key| {
+        // Words of other places, for what is a plugin here.
+        let bundled = match key {
+            "filter" | "filters" => "filter",
+            "aggregate" | "aggregates" | "bars" => "aggregate",
+            _ => return None,
+        };
+        Some(format!(
+            "each is a plugin, under a name of its own: [plugins.NAME] with bundled = \"{bundled}\" and config = {{ … }}"
+        ))
+    });
     let (warnings, source) = (Vec::new(), walk.source.clone());
     Config { feed, tape, state, control, status, log, runtime, plugins, alerts, channels, warnings, source }
 }

@@ -112,7 +112,7 @@ pub(super) fn show_size(bytes: u64) -> String {
 }
 
 /// The candidate that `word` probably was meant to be.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).clamp(1, 4);
     let lower = word.to_lowercase();
     candidates

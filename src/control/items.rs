@@ -77,6 +77,19 @@ pub struct Message {
     pub text: String,
 }
 
+/// Something that is known beside the trades.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Its name.
+    pub name: String,
+    /// What it is about; empty where there is only one.
+    pub subject: String,
+    /// What is the case; exact numbers are texts.
+    pub value: Value,
+    /// Since when, as far as this process knows.
+    pub at_ms: i64,
+}
+
 /// The process in short.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {

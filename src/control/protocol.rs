@@ -92,6 +92,16 @@ pub enum Request {
         #[serde(default)]
         dead: bool,
     },
+    /// What is known beside the trades: one item for each fact.
+    Facts {},
+    /// Tells a number from outside, an exchange rate.
+    SetFact {
+        /// Its name, which begins with `fx.`.
+        name: String,
+        /// In plain digits; nothing: it is not known any more.
+        #[serde(default)]
+        value: Option<String>,
+    },
     /// Asks a plugin something, in its own words.
     Inspect {
         /// The plugin's name.

@@ -420,7 +420,7 @@ fn a_newer_format_is_refused() {
     txn.commit().unwrap();
     drop(database);
     let error = FileStore::open(dir.path(), Limits::FILE).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 2, .. }), "{error}");
 }
 
 #[test]

@@ -517,7 +517,8 @@ fn teach(instance: &mut Instance, codes: &[Arc<str>]) -> Result<(), Fault> {
 
 fn open(spec: &NodeSpec, saved: &SavedState) -> Result<Instance, LoadError> {
     let state = saved.state.as_ref().map(Packed::unpack).transpose();
-    let state = state.map_err(|error| LoadError::Restore(format!("the kept snapshot is damaged: {error}")))?;
+    let state =
+        state.map_err(|error| LoadError::Restore(format!("the kept snapshot is damaged: {error}")))?;
     let restore = state.as_deref().map(|state| Restore { state_version: saved.state_version, state });
     spec.plugin.start(&spec.name, &spec.config, &spec.limits, restore)
 }

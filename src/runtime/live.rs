@@ -8,6 +8,7 @@ mod settings;
 mod sinks;
 
 pub use error::{ReloadError, StartError};
+pub(crate) use settings::rest as venue_rest;
 pub use sinks::test as test_channel;
 
 use super::{
@@ -184,6 +185,7 @@ impl Runtime {
             status: self.status.clone(),
             inspector: self.inspector.clone(),
             channels: Arc::clone(&self.channels),
+            spine: Arc::clone(&self.spine),
         }
     }
 

@@ -162,19 +162,29 @@ impl Spine {
 
     /// Puts a fact on the tape.
     pub(super) fn fact(&self, fact: &Fact) {
+        if let Err(error) = self.put_fact(fact) {
+            warn!(%error, name = fact.name, "a fact is not on disk");
+        }
+    }
+
+    /// The same for somebody who wants to know whether it is there.
+    pub(super) fn put_fact(&self, fact: &Fact) -> Result<(), TapeError> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner).note(fact);
-        self.say_fact(fact);
+        self.tape.append(&Entry::Fact(fact.clone())).map(drop)
+    }
+
+    /// What is known, with the time since when.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner).all()
     }
 
     /// Says again what is known: plugins that have just come have not been told.
     pub(super) fn tell_again(&self) {
-        let known = self.board.lock().unwrap_or_else(PoisonError::into_inner).all(self.wall_ms());
-        known.iter().for_each(|fact| self.say_fact(fact));
-    }
-
-    fn say_fact(&self, fact: &Fact) {
-        if let Err(error) = self.tape.append(&Entry::Fact(fact.clone())) {
-            warn!(%error, name = fact.name, "a fact is not on disk");
+        let known = self.board.lock().unwrap_or_else(PoisonError::into_inner).again(self.wall_ms());
+        for fact in known {
+            if let Err(error) = self.tape.append(&Entry::Fact(fact.clone())) {
+                warn!(%error, name = fact.name, "a fact is not on disk");
+            }
         }
     }
 

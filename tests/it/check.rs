@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::support::{Folder, built, command, json, number, text, tradehook};
+use super::support::{Folder, StandIn, built, command, json, number, text, tradehook};
 
 /// A file with five mistakes of five kinds: two of them only plugins and templates know of.
 const FIVE: &str = r#"[feed]
@@ -69,6 +69,45 @@ fn a_good_file_is_said_to_be_good_and_what_it_runs() {
     assert!(good.out.starts_with("ok: 5 markets, 2 plugins, 4 alert rules, 1 channel\n"), "{}", good.out);
     let good = command(folder.path(), ["check", "--json"]).expect(0);
     assert_eq!(json(&good.out)["ok"], true, "{}", good.out);
+}
+
+/// The venue is asked; where it is out of reach, that is said, and is no mistake of the file.
+#[test]
+fn a_market_that_the_venue_does_not_list_is_told_at_its_place() {
+    let (venue, folder) = (StandIn::lively(13), Folder::new());
+    let with = |url: &str| {
+        let streams = "[feed.streams]\norderbook = [\"KRW-ETH.5\", \"KRW-ETX.5\"]\n";
+        folder.write(
+            "config.toml",
+            format!("[feed]\nurl = {url:?}\nmarkets = [\"KRW-BTC\", \"KRW-*\", \"KRW-BTX\"]\n{streams}"),
+        );
+    };
+    with(&venue.venue.ws_url());
+    for line in ["check", "rule check"] {
+        let told = command(folder.path(), line.split(' ')).expect(78);
+        assert!(told.log.contains("the venue has no market KRW-BTX"), "{}", told.log);
+        assert!(
+            told.log.contains("config.toml:3:32\n") && told.log.contains("did you mean `KRW-BTC`?"),
+            "{}",
+            told.log
+        );
+        assert!(told.log.contains("the venue has no market KRW-ETX"), "{}", told.log);
+        let faults = json(&command(folder.path(), format!("{line} --json").split(' ')).expect(78).out);
+        assert_eq!(
+            places(&faults["faults"]),
+            [(3, 32, "feed.markets[2]"), (5, 27, "feed.streams.orderbook[1]")]
+        );
+        command(folder.path(), format!("{line} --offline").split(' ')).expect(0);
+    }
+    with("ws://127.0.0.1:9/");
+    for line in ["check", "rule check"] {
+        let unasked = command(folder.path(), line.split(' ')).expect(0);
+        assert!(unasked.log.contains("warning: the venue was not reached"), "{}", unasked.log);
+        assert!(
+            !command(folder.path(), format!("{line} --offline").split(' ')).expect(0).log.contains("reached")
+        );
+    }
+    assert_eq!(json(&command(folder.path(), ["check", "--json"]).expect(0).out)["asked_the_venue"], false);
 }
 
 #[test]

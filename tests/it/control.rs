@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
+use tradehook::entry::Entry;
 
 use super::support::{Done, Folder, Job, RULES, StandIn, command, json, number, text, until};
 
@@ -204,4 +205,46 @@ fn what_fires_is_listed_silenced_and_noticed_and_a_silence_survives_a_kill() {
     let (_, entries) = folder.tape();
     let controls = entries.iter().filter(|entry| matches!(entry, tradehook::entry::Entry::Control(_)));
     assert_eq!(controls.count(), 4, "ack, silence, unsilence and reset are on the tape");
+}
+
+/// [time-enters-once]
+#[test]
+fn an_exchange_rate_from_outside_stands_on_the_tape_and_reaches_a_rule() {
+    let (venue, folder) = (StandIn::lively(12), Folder::new());
+    let rule = r#"
+[channels.log]
+kind = "file"
+path = "alerts.jsonl"
+[[alert]]
+id = "kimchi"
+markets = ["KRW-BTC"]
+notify = ["log"]
+when = { kind = "premium", base = "KRW-BTC", ref = "KRW-ETH", fx = { fact = "fx.BTCETH", max_age = "1h" }, above = "900%" }
+"#;
+    folder.configure(&venue.venue.ws_url(), rule);
+    let job = folder.run();
+    job.says("commands are answered");
+    job.port().is_ready();
+    job.port().has_trades(50);
+    let slip = said(&folder, "fact set USDKRW 1391.5", 64);
+    assert!(slip.log.contains("one is \"fx.USDKRW\""), "{}", slip.log);
+    assert!(said(&folder, "fact set fx.USDKRW 1,391", 64).log.contains("plain digits"));
+    // A millionth makes the premium what nobody has seen yet.
+    let set = said(&folder, "fact set fx.BTCETH 0.000001", 0);
+    assert_eq!(set.out, "fx.BTCETH is 0.000001");
+    until("the alert", || {
+        folder.lines("alerts.jsonl").iter().any(|a| a["rule"]["id"] == "kimchi").then_some(())
+    });
+    let facts = lines(&said(&folder, "fact list --json", 0));
+    let known = |name: &str| facts.iter().find(|fact| text(fact, "name") == name).map(|fact| &fact["value"]);
+    assert_eq!(known("fx.BTCETH"), Some(&"0.000001".into()));
+    assert_eq!(known("health.connection_down"), Some(&false.into()));
+    let table = said(&folder, "fact list", 0).out;
+    assert!(table.lines().any(|line| line.starts_with("fx.BTCETH") && line.contains("0.000001")), "{table}");
+    assert_eq!(said(&folder, "fact forget fx.BTCETH", 0).out, "fx.BTCETH is not known any more");
+    assert!(!said(&folder, "fact list", 0).out.contains("fx."));
+    job.terminate().expect(0);
+    let (_, entries) = folder.tape();
+    let told = entries.iter().filter(|e| matches!(e, Entry::Fact(fact) if fact.name == "fx.BTCETH"));
+    assert_eq!(told.count(), 2);
 }

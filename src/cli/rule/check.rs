@@ -2,7 +2,7 @@
 
 use super::{Exit, Outcome, Rules, colour, fail, report};
 use crate::{
-    cli::view,
+    cli::{listed::Asked, view},
     config::{Config, Fault},
     market::glob_matches,
     rehearse::{BUSY_PER_SECOND, Cost, show_ms},
@@ -32,6 +32,9 @@ pub(in crate::cli) struct Arguments {
     /// Read no tape that is not named
     #[arg(long, conflicts_with = "from")]
     no_tape: bool,
+    /// Do not ask the venue whether it has the markets
+    #[arg(long)]
+    offline: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -61,6 +64,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             tell!("{}", refused.render(colour()));
         }
         return Err(Exit::Config);
+    }
+    match (Asked::about(&rules.config, arguments.offline)?, arguments.json) {
+        (Asked::Unlisted(faults), true) if !faults.is_empty() => {
+            say!("{}", json!({ "file": arguments.config, "ok": false, "faults": faults }));
+            return Err(Exit::Config);
+        }
+        (_, true) => {}
+        (asked, false) => asked.tell(&rules.config)?,
     }
     let unwise = unwise(&rules.config);
     rules.config.warnings.extend(unwise);

@@ -112,7 +112,8 @@ fn a_file_of_the_first_format_keeps_its_snapshots() {
     for _ in 0..2 {
         let store = FileStore::open(dir.path(), Limits::FILE).unwrap();
         let plugins = store.checkpoint("main").unwrap().unwrap().plugins;
-        let plain: Vec<_> = plugins.iter().map(|(name, s)| (name.as_str(), s.version, s.packed.unpack().unwrap())).collect();
+        let plain: Vec<_> =
+            plugins.iter().map(|(name, s)| (name.as_str(), s.version, s.packed.unpack().unwrap())).collect();
         assert_eq!(plain, [("alert", 3, long.clone()), ("bars", 1, vec![1, 2])]);
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Keeps: [fails-alone] [time-enters-once] [bounded]
 
+mod facts;
 mod letters;
 mod rules;
 
@@ -17,7 +18,7 @@ use crate::{
     entry::{Control, Entry, Silence},
     feed::{SystemClock, WallClock},
     outbox::{ChannelCounters, Store},
-    runtime::ask::Inspector,
+    runtime::{ask::Inspector, spine::Spine},
     status::Status,
     tape::Tape,
 };
@@ -68,6 +69,7 @@ pub(super) struct Desk {
     pub(super) status: Status,
     pub(super) inspector: Inspector,
     pub(super) channels: Arc<Channels>,
+    pub(super) spine: Arc<Spine>,
 }
 
 /// The socket, where there is one. One that the file names is there or the job does not start;
@@ -117,6 +119,8 @@ impl Desk {
             }
             Request::Retry { which } => self.retry(which).await,
             Request::Drop { which, dead } => self.drop_messages(which, dead).await,
+            Request::Facts {} => Ok(self.facts()),
+            Request::SetFact { name, value } => self.set_fact(name, value.as_deref()),
             Request::Inspect { plugin, query } => self.inspect(plugin, query).await,
         }
     }

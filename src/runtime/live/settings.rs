@@ -84,7 +84,8 @@ pub(super) fn splice_config(config: &Config) -> SpliceConfig {
     }
 }
 
-pub(super) fn rest(config: &Config) -> Result<Rest, UrlError> {
+/// The venue's REST, as a configuration says it.
+pub(crate) fn rest(config: &Config) -> Result<Rest, UrlError> {
     let base = config.feed.rest.clone().or_else(|| upbit::rest_base(&config.feed.url));
     let door = VenueDoor::new(&base.unwrap_or_default())?;
     let per_second = config.feed.backfill.rate;

@@ -467,7 +467,8 @@ impl Moves {
         let next = place.leaves(start.cursor, start.span_ms);
         let Some(reference) = reference else {
             // It becomes known when the first slot leaves, once there is one.
-            let rest = if self.waiting && !place.slots.all.is_empty() { Quiet::ANYWHERE } else { Quiet::NOWHERE };
+            let rest =
+                if self.waiting && !place.slots.all.is_empty() { Quiet::ANYWHERE } else { Quiet::NOWHERE };
             return Quiet { due: next, ..rest };
         };
         let newest = place.slots.end().saturating_sub(1);
