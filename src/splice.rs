@@ -28,6 +28,7 @@ mod watch;
 pub use notes::{Act, Counts, Note};
 pub use page::{Answer, Request, Ticket};
 pub use release::Sequence;
+pub(crate) use seen::Seen;
 
 use crate::{
     entry::GapCause,

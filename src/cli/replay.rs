@@ -125,7 +125,7 @@ fn report(arguments: &Arguments, summary: &Summary, taken: Duration) {
         let summary = json!({
             "trades": summary.trades, "quotes": summary.quotes, "entries": summary.entries, "alerts": summary.alerts,
             "records": summary.records, "deliveries": summary.deliveries, "faults": summary.faults(),
-            "lost": summary.lost, "bad_lines": summary.bad_lines.count, "seconds": taken.as_secs_f64(),
+            "lost": summary.lost, "repeated": summary.repeated, "bad_lines": summary.bad_lines.count, "seconds": taken.as_secs_f64(),
             "trades_per_second": per_second, "plugins": plugins.collect::<Vec<_>>(),
         });
         tell!("{summary}");
@@ -163,6 +163,9 @@ fn report(arguments: &Arguments, summary: &Summary, taken: Duration) {
     }
     if summary.lost > 0 {
         tell!("  {} entries of the recording are damaged or gone", grouped(summary.lost));
+    }
+    if summary.repeated > 0 {
+        tell!("  {} trades came again and counted once", grouped(summary.repeated));
     }
     if summary.bad_lines.count > 0 {
         tell!("  {} lines are neither trades nor quotes:", grouped(summary.bad_lines.count));

@@ -63,6 +63,8 @@ pub struct Summary {
     pub deliveries: u64,
     /// Entries that the recording has lost.
     pub lost: u64,
+    /// Trades that came again, and counted once.
+    pub repeated: u64,
     /// Lines that are neither trades nor quotes.
     pub bad_lines: BadLines,
     /// What each plugin did.
@@ -308,6 +310,7 @@ impl Replay {
         if let Source::Lines { lines, .. } = &self.source {
             self.summary.bad_lines = lines.bad().clone();
         }
+        self.summary.repeated = self.source.repeated();
         self.summary.plugins = self
             .pipelines
             .iter()

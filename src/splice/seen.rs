@@ -22,7 +22,7 @@ const SPAN_MS: i64 = 600_000;
 
 /// The ids.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     young: Generation,
     old: Generation,
     /// The newest stamp of what was forgotten.
@@ -74,7 +74,7 @@ impl Seen {
     }
 
     /// Remembers an id, however old; whether it is new.
-    pub(super) fn insert(&mut self, id: u64, traded_at_ms: i64) -> bool {
+    pub(crate) fn insert(&mut self, id: u64, traded_at_ms: i64) -> bool {
         let place = self.place(id);
         if let Some(at) = place {
             self.put(at, id, traded_at_ms);

@@ -96,6 +96,34 @@ fn one_recording_gives_the_same_bytes_again_in_any_batches_and_compressed() {
     }
 }
 
+/// Of a trade that comes again, at once or later, nothing follows: no alert, no bar, not another byte.
+#[test]
+fn a_trade_that_comes_again_changes_nothing() {
+    let folder = Folder::new();
+    folder.configure("ws://127.0.0.1:9/", &format!("{RULES}{BARS}"));
+    let (text, count) = recording(9);
+    let lines: Vec<&str> = text.lines().collect();
+    let (mut twice, mut repeated) = (String::new(), 0);
+    let mut rng = fastrand::Rng::with_seed(9);
+    for (at, line) in lines.iter().enumerate() {
+        twice.push_str(line);
+        twice.push('\n');
+        if rng.u8(..) < 40 {
+            let back = rng.usize(..=at.min(2_000));
+            writeln!(twice, "{}", lines[at - back]).unwrap();
+            repeated += 1;
+        }
+    }
+    folder.write("once.jsonl", &text);
+    folder.write("twice.jsonl", twice);
+    let (once, said) = replay(&folder, "once.jsonl", &[]);
+    let (again, said_again) = replay(&folder, "twice.jsonl", &[]);
+    assert_eq!((number(&once, "/trades"), number(&once, "/repeated")), (count, 0));
+    assert_eq!((number(&again, "/trades"), number(&again, "/repeated")), (count, repeated));
+    assert!(repeated > 1_000 && !said.is_empty() && number(&once, "/alerts") > 0);
+    assert!(said == said_again, "a repeated trade changed what was said");
+}
+
 #[test]
 fn the_tape_of_a_run_is_replayed_whole_and_by_the_segment() {
     let (venue, folder) = (StandIn::lively(4), Folder::new());

@@ -12,8 +12,9 @@ use crate::{
     pipeline::Pipeline,
     quote::{Quote, Quotes},
     replay::{Lines, Recording, received_at_ms},
+    splice::Seen,
     tape::{Next, Reader, Tape},
-    trade::{Flags, Trades},
+    trade::{Flags, Trade, Trades},
     upbit::{self, Event},
 };
 use std::{
@@ -97,6 +98,11 @@ impl Source {
             Self::Lines { lines, .. } => (lines.total_bytes(), lines.consumed_bytes()),
             Self::Tape { tape, reader } => (tape.end() - tape.start(), reader.position() - tape.start()),
         }
+    }
+
+    /// How many trades came again and were passed over.
+    pub(super) fn repeated(&self) -> u64 {
+        if let Self::Lines { ahead, .. } = self { ahead.repeated } else { 0 }
     }
 
     /// The markets in what was read.
@@ -183,9 +189,28 @@ pub struct Ahead {
     trades: Trades,
     /// Each with the number of the trade above that it stands before.
     quotes: VecDeque<(usize, Quote)>,
+    /// The trades of each market, and how many came again: a recording may hold what a connection
+    /// repeated, or be two that overlap.
+    seen: Vec<Seen>,
+    repeated: u64,
 }
 
 impl Ahead {
+    /// Takes in a trade, once.
+    fn push(&mut self, trade: &Trade) {
+        let number = trade.market.0 as usize;
+        if self.seen.len() <= number {
+            self.seen.resize_with(number + 1, Seen::default);
+        }
+        let is_new =
+            self.seen.get_mut(number).is_none_or(|seen| seen.insert(trade.sequential_id, trade.traded_at_ms));
+        if is_new {
+            self.trades.push(0, trade);
+        } else {
+            self.repeated += 1;
+        }
+    }
+
     /// When what comes next was traded or sent. `at` trades have been fed.
     fn first_ms(&self, at: usize) -> Option<i64> {
         match self.quotes.front() {
@@ -257,7 +282,7 @@ fn decode(line: &[u8], markets: &mut Markets, ahead: &mut Ahead) -> Result<(), S
             let (market, _) = markets.intern(&event.code);
             let mut trade = event.to_trade(market, Flags::REPLAY);
             trade.received_at_ms = received_at_ms(trade.traded_at_ms);
-            ahead.trades.push(0, &trade);
+            ahead.push(&trade);
         }
         Event::Quote(event) => {
             let (market, _) = markets.intern(&event.code);
