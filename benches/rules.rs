@@ -1,11 +1,11 @@
 //! 10,000 rules of every sort over 300 markets, replayed from a tape through the guest.
 //!
 //! `cargo bench --bench rules` prints the rate on one core, what the guest's memory grew to, and
-//! the same for no rules. The goals: 300,000 trades a second, 50 MiB.
+//! the same for no rules, the baseline. The goals: 300,000 trades a second, 50 MiB.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 use tradehook::{
     config::Limits,
     market::MarketId,
@@ -21,6 +21,7 @@ use tradehook_decimal::Decimal;
 const MARKETS: u32 = 300;
 const RULES: u32 = 10_000;
 const TRADES: u64 = 1_000_000;
+const RUNS: usize = 5;
 
 /// Thirty-three conditions for each market, of twelve sorts.
 fn when(turn: u32) -> String {
@@ -101,38 +102,51 @@ fn main() {
     drop(tape);
     let host = Host::new(None).expect("an engine");
     for count in [0, RULES] {
-        let spec = NodeSpec {
-            name: "plugin".into(),
-            plugin: host.load(include_bytes!("../plugins/built/alert.wasm")).expect("the guest loads"),
-            config: rules(count),
-            limits: limits(&Limits::of_rules()),
-            input: None,
-            markets: MarketFilter::default(),
-        };
-        let group = Group {
-            name: "bench".into(),
-            specs: vec![spec],
-            rules: Vec::new(),
-            defaults: Defaults::default(),
-            routes: [("plugin".to_owned(), Vec::new())].into(),
-        };
-        let started = Instant::now();
-        let mut replay = Replay::start(&[group], Source::open(&path).unwrap(), 4096)
-            .map_err(|e| e[0].to_string())
-            .unwrap();
-        let start_ms = started.elapsed().as_secs_f64() * 1000.0;
-        let started = Instant::now();
-        while replay.step(|_| {}).unwrap().is_some() {}
-        let taken = started.elapsed().as_secs_f64();
-        let summary = replay.summary();
-        for (name, counts) in &summary.plugins {
-            assert_eq!(counts.last_fault, None, "{name}");
+        let mut rates: Vec<f64> = (0..RUNS).map(|turn| run(&host, &path, count, turn == 0)).collect();
+        rates.sort_by(f64::total_cmp);
+        println!("{count:6} rules: {:9.0} trades a second of CPU time, median of {RUNS}", rates[RUNS / 2]);
+    }
+}
+
+/// CPU time of this process: what a core does for others in between does not count.
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// One replay; trades a second.
+fn run(host: &Host, path: &Path, count: u32, tells: bool) -> f64 {
+    let spec = NodeSpec {
+        name: "plugin".into(),
+        plugin: host.load(include_bytes!("../plugins/built/alert.wasm")).expect("the guest loads"),
+        config: rules(count),
+        limits: limits(&Limits::of_rules()),
+        input: None,
+        markets: MarketFilter::default(),
+    };
+    let group = Group {
+        name: "bench".into(),
+        specs: vec![spec],
+        rules: Vec::new(),
+        defaults: Defaults::default(),
+        routes: [("plugin".to_owned(), Vec::new())].into(),
+    };
+    let started = Instant::now();
+    let mut replay =
+        Replay::start(&[group], Source::open(path).unwrap(), 4096).map_err(|e| e[0].to_string()).unwrap();
+    let start_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let started = cpu_seconds();
+    while replay.step(|_| {}).unwrap().is_some() {}
+    let taken = cpu_seconds() - started;
+    for (name, counts) in &replay.summary().plugins {
+        assert_eq!(counts.last_fault, None, "{name}");
+        if tells {
             println!(
-                "{count:6} rules: {:9.0} trades a second, {:5.1} MiB of the guest's memory, {start_ms:.0} ms to start, {} alerts",
-                TRADES as f64 / taken,
+                "{count:6} rules: {:.1} MiB of the guest's memory, {start_ms:.0} ms to start, {} alerts",
                 counts.memory_bytes as f64 / 1_048_576.0,
                 counts.alerts
             );
         }
     }
+    TRADES as f64 / taken
 }

@@ -6,8 +6,7 @@
 //!
 //! Keeps: [bounded]
 
-use bytes::Bytes;
-use std::io;
+use std::{io, sync::Arc};
 
 /// Of zstd: faster than a disk, and within a few per cent of the levels above it on snapshots.
 const LEVEL: i32 = 1;
@@ -20,7 +19,7 @@ const ZSTD: u8 = 1;
 
 /// Packed bytes; a copy shares them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Packed(Bytes);
+pub struct Packed(Arc<[u8]>);
 
 impl Packed {
     /// Packs `bytes`.
@@ -33,7 +32,6 @@ impl Packed {
         }
         let mut packed = vec![ZSTD];
         zstd::stream::copy_encode(bytes, &mut packed, LEVEL)?;
-        packed.shrink_to_fit();
         Ok(Self(packed.into()))
     }
 

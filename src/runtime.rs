@@ -19,6 +19,7 @@ mod health;
 mod heartbeat;
 mod history;
 mod intake;
+mod listed;
 mod live;
 mod output;
 mod plan;
@@ -41,7 +42,7 @@ pub use history::{
     Completed, History, HistoryError, Note, Reached, WalkError, Wanted, is_begun, venue_now_ms,
 };
 pub use intake::Intake;
-pub(crate) use live::venue_rest;
+pub use listed::listed;
 pub use live::{Options, ReloadError, Runtime, StartError, Stopped, test_channel};
 pub use output::{Noted, Output};
 pub use plan::{Group, Plan, limits, refuse};

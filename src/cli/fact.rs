@@ -48,9 +48,8 @@ pub(super) fn run(command: &Command) -> Outcome {
     match command {
         Command::List { process, json } => list(process, *json),
         Command::Set { process, name, value } => {
-            let value = Some(value.clone());
-            process.ask(&Request::SetFact { name: name.clone(), value: value.clone() })?;
-            say!("{name} is {}", value.unwrap_or_default());
+            process.ask(&Request::SetFact { name: name.clone(), value: Some(value.clone()) })?;
+            say!("{name} is {value}");
             Ok(())
         }
         Command::Forget { process, name } => {

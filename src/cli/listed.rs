@@ -3,13 +3,9 @@
 use super::{Exit, Outcome, block_on, colour};
 use crate::{
     config::{Config, Fault},
-    rest::Group,
-    runtime::venue_rest,
-    status::clean,
-    upbit::{self, MARKETS_PATH},
+    runtime::listed,
 };
 use std::{collections::BTreeSet, time::Duration};
-use tokio::time::timeout;
 
 /// How long an answer is waited for; a check is seldom made for this alone.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,8 +27,8 @@ impl Asked {
         if is_offline {
             return Ok(Self::Not);
         }
-        Ok(block_on(list(config))?
-            .map_or_else(Self::InVain, |listed| Self::Unlisted(unlisted(config, &listed))))
+        let listed = block_on(listed(config, PATIENCE))?;
+        Ok(listed.map_or_else(Self::InVain, |listed| Self::Unlisted(unlisted(config, &listed))))
     }
 
     /// Tells a person; an unlisted market is an error.
@@ -53,16 +49,6 @@ impl Asked {
             }
         }
     }
-}
-
-async fn list(config: &Config) -> Result<BTreeSet<String>, String> {
-    let rest = venue_rest(config).map_err(|error| error.to_string())?;
-    let reply = match timeout(PATIENCE, rest.get(Group::Market, MARKETS_PATH)).await {
-        Ok(reply) => reply.map_err(|error| clean(&error.to_string()))?,
-        Err(_elapsed) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
-    };
-    let list = upbit::decode_markets(&reply.body).map_err(|error| clean(&error.to_string()))?;
-    Ok(list.markets.into_iter().map(|market| market.code).collect())
 }
 
 fn unlisted(config: &Config, listed: &BTreeSet<String>) -> Vec<Fault> {

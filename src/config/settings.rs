@@ -408,7 +408,7 @@ pub struct Limits {
 
 impl Limits {
     /// What the bundled `alert` plugin may use. With 10,000 rules over 300 markets a full batch
-    /// takes 110 million instructions and 30 ms at most, the windows 42 MiB, a snapshot 4 MiB
+    /// takes 110 million instructions and 30 ms at most, the windows 46 MiB, a snapshot 4 MiB
     /// (`cargo bench --bench rules`); every rule may speak in the same batch.
     #[must_use]
     pub fn of_rules() -> Self {

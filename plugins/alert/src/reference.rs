@@ -337,7 +337,12 @@ fn premium() -> Table {
         "A market, or a fact that the host is told.",
         [
             Key::new("market", Form::Text, "\"KRW-USDT\"", "A market of the stream."),
-            Key::new("fact", Form::Text, "\"fx.USDKRW\"", "Or the name of a fact."),
+            Key::new(
+                "fact",
+                Form::Text,
+                "\"fx.USDKRW\"",
+                "Or the name of a number from outside, which `tradehook fact set` tells.",
+            ),
             Key::new("max_age", Form::Duration, "\"12h\"", "Unknown while the fact is older.").or("\"1d\""),
         ],
     );
