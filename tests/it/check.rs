@@ -108,6 +108,12 @@ fn a_market_that_the_venue_does_not_list_is_told_at_its_place() {
         );
     }
     assert_eq!(json(&command(folder.path(), ["check", "--json"]).expect(0).out)["asked_the_venue"], false);
+    let unasked = command(folder.path(), ["rule", "check", "--json"]).expect(0);
+    assert!(
+        unasked.log.contains("the venue was not reached") && json(&unasked.out)["ok"] == true,
+        "{}",
+        unasked.out
+    );
 }
 
 #[test]

@@ -70,8 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             say!("{}", json!({ "file": arguments.config, "ok": false, "faults": faults }));
             return Err(Exit::Config);
         }
-        (_, true) => {}
-        (asked, false) => asked.tell(&rules.config)?,
+        (asked, _) => asked.tell(&rules.config)?,
     }
     let unwise = unwise(&rules.config);
     rules.config.warnings.extend(unwise);
